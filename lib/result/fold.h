@@ -1,0 +1,112 @@
+/* The fold: from records to one row an epoch. Pure state without I/O, bounded whatever comes.
+ *
+ * The x axis follows from what the trainer says, and only ever moves up in this list:
+ *   row    no record had an x: rows are numbered
+ *   trial  records count in trials
+ *   step   records have a step, and at most one epoch was seen so far: a long first, or only,
+ *          epoch has a curve too
+ *   epoch  a second epoch came (or the first is fractional, or there are no steps)
+ * When it moves up, what was folded so far becomes one row of the new axis. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "result/record.h"
+
+enum {
+        FOLD_ROWS_MAX = 2048,        /* more rows never fit the byte budget */
+        FOLD_METRICS_MAX = 32,       /* default of fold_config.metrics_max, and the CRD's bound */
+        FOLD_NAME_BYTES_MAX = 63,    /* a longer name is cut and ends in a hash of the whole */
+};
+
+enum axis { AXIS_ROW, AXIS_TRIAL, AXIS_STEP, AXIS_EPOCH, AXIS_AUTO };
+
+/* What becomes of several values of one metric in one row. */
+enum aggregate { AGGREGATE_LAST, AGGREGATE_MEAN, AGGREGATE_MIN, AGGREGATE_MAX };
+
+enum goal { GOAL_MINIMIZE, GOAL_MAXIMIZE };
+
+struct aggregate_rule {
+        const char *metric; /* NULL: every metric that no other rule names */
+        enum aggregate aggregate;
+};
+
+/* Borrowed for the life of the fold. */
+struct fold_config {
+        enum axis axis;                     /* AXIS_AUTO: as above */
+        const struct aggregate_rule *rules; /* the last that fits a metric counts; none: AGGREGATE_LAST */
+        size_t n_rules;
+        size_t metrics_max;                 /* at least 1 */
+};
+
+/* The words of the flags and of the API; -1 when there is no such word. */
+int axis_from_name(struct slice name);
+const char *axis_name(enum axis axis);
+int aggregate_from_name(struct slice name);
+int goal_from_name(struct slice name); /* Minimize or Maximize, min or max, any case */
+/* The goal that a metric's name suggests: what is called a loss, an error or the like is
+ * minimized, everything else maximized. */
+enum goal goal_of_metric(const char *metric);
+
+struct fold;
+
+/* 0 or -ENOMEM. */
+int fold_new(struct fold **ret_fold, const struct fold_config *config);
+struct fold *fold_free(struct fold *fold); /* NULL allowed; returns NULL */
+void fold_freep(struct fold **fold);
+
+/* Names the metric that ranks first and whose best row is kept; copied. Metrics that came before
+ * stay. 0 or -ENOMEM. */
+int fold_set_objective(struct fold *fold, const char *metric, enum goal goal);
+
+/* Takes one record. 0, or -ENOMEM: then the record counts in full or not at all. */
+int fold_take(struct fold *fold, const struct record *record);
+
+/* --- what was folded; everything returned is borrowed until the next change --- */
+
+/* A number that is not known is NAN everywhere. */
+struct column {
+        const char *name;      /* valid UTF-8, at most FOLD_NAME_BYTES_MAX bytes */
+        double latest;         /* last finite value */
+        double last;           /* last value as reported, NaN and infinities too */
+        double min, max;       /* over all rows as folded, also those that were thinned */
+        uint64_t non_finite;   /* how many values were NaN or infinite */
+        const double *values;  /* one a row; NAN: no value there */
+};
+
+struct objective {
+        const char *metric;    /* NULL: none was named, or it has no value yet */
+        double value;          /* the best */
+        double x;              /* where; NAN when not known */
+};
+
+enum axis fold_axis(const struct fold *fold);
+size_t fold_n_rows(const struct fold *fold);
+double fold_row_x(const struct fold *fold, size_t row);
+/* Which rows stay when only every 2^level-th does: the first, the last, the objective's best, and
+ * every 2^level-th in the order they came. Returns how many; their indices go to ret_rows. */
+size_t fold_select_rows(const struct fold *fold, unsigned level,
+                        uint16_t ret_rows[static FOLD_ROWS_MAX]);
+/* Metrics in rank: the objective, then in the order they came. */
+size_t fold_n_columns(const struct fold *fold);
+struct column fold_column(const struct fold *fold, size_t rank);
+struct objective fold_objective(const struct fold *fold);
+
+double fold_epoch(const struct fold *fold);        /* of the last record that had one */
+double fold_step(const struct fold *fold);
+double fold_total_epochs(const struct fold *fold);
+const char *fold_output_path(const struct fold *fold);     /* newest, or NULL */
+const char *fold_checkpoint(const struct fold *fold);      /* newest, or NULL */
+double fold_checkpoint_epoch(const struct fold *fold);
+bool fold_ended(const struct fold *fold);          /* the trainer said that it is done */
+uint64_t fold_accepted(const struct fold *fold);   /* records taken */
+/* Names that were left out because metrics_max was reached: how many (at most 1,024 are told
+ * apart), and the first few of them. */
+size_t fold_n_left_out(const struct fold *fold);
+const char *fold_left_out(const struct fold *fold, size_t i); /* NULL past the first 8 */
+/* Names that were published once and are no more (the objective took their place); NULL past the
+ * last. Their keys have to be taken out of maps. */
+const char *fold_retired_name(const struct fold *fold, size_t i);
