@@ -1,0 +1,568 @@
+#include "agent.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "kube/kube.h"
+#include "loop/loop.h"
+#include "publish/api.h"
+#include "publish/directory.h"
+#include "publish/outcome.h"
+#include "result/fold.h"
+#include "result/result.h"
+#include "source/tail.h"
+#include "version.h"
+
+enum {
+        /* Kubernetes gives a pod 30 s by default; what is left of it when a sidecar's turn comes is
+         * shared with the question for the exit code. */
+        FINISH_MS = 20000,
+        FILE_SPACING_MS = 1000,
+        REJECTS_NAMED = 5,
+        OBJECT_BYTES_MAX = 64 * 1024,
+        EXIT_CANNOT_START = 1,
+};
+
+struct agent {
+        const struct options *options;
+        struct loop *loop;
+
+        struct identity identity;
+        struct fold *fold;
+        struct result_facts facts;
+        char *exit_reason, *stop_reason;
+        bool stop_is_requested;
+
+        struct record_sink sink;
+        struct tail *tail;
+        const char *own[1];
+
+        struct kube *kube;
+        struct api *api;         /* NULL: not to a server */
+        struct outcome *outcome;
+
+        struct loop_timer *file_timer; /* the next write of --to; NULL: not to a directory */
+        struct buffer file;            /* what was written last */
+        int64_t start_ms;
+        unsigned file_failures;
+
+        bool is_ending;
+};
+
+/* --- what is said of the run --- */
+
+static void set_condition(struct agent *agent, const char *reason, const char *message) {
+        const char *old = agent->facts.condition.reason;
+
+        if (old && strcmp(old, reason) == 0)
+                return;
+        agent->facts.condition.reason = reason;
+        agent->facts.condition.message = message;
+        agent->facts.condition.reporting = fold_accepted(agent->fold) > 0;
+        agent->facts.condition.since_us = loop_wall_us(agent->loop);
+}
+
+/* Why there is no curve, or that there is one. */
+static void update_condition(struct agent *agent) {
+        struct tail_counts counts;
+
+        if (fold_accepted(agent->fold) > 0) {
+                set_condition(agent, "Reporting", "metrics are reported");
+                return;
+        }
+        counts = tail_counts(agent->tail);
+        if (counts.files == 0)
+                set_condition(agent, "NoMetricsFile", "no metrics file has been written yet");
+        else if (counts.recognised == 0)
+                set_condition(agent, "NothingRecognized",
+                              "files were written, but none is a metrics file of a known format");
+        else
+                set_condition(agent, "NoRecord", "a metrics file is there, but no record in it yet");
+}
+
+static int write_patch(void *userdata, struct buffer *out) {
+        struct agent *agent = userdata;
+        struct result_identity identity = identity_view(&agent->identity);
+
+        update_condition(agent);
+        return result_write_patch(out, &identity, agent->fold, &agent->facts);
+}
+
+static int write_bare_manifest(void *userdata, struct buffer *out) {
+        struct agent *agent = userdata;
+        struct result_identity identity = identity_view(&agent->identity);
+
+        return result_write_manifest(out, &identity, NULL, NULL);
+}
+
+/* --- to a file --- */
+
+static void write_file(struct agent *agent) {
+        CLEANUP(buffer_release) struct buffer manifest = BUFFER_INIT(OBJECT_BYTES_MAX);
+        struct result_identity identity = identity_view(&agent->identity);
+        int r;
+
+        update_condition(agent);
+        r = result_write_manifest(&manifest, &identity, agent->fold, &agent->facts);
+        if (r == 0 && slice_equal(buffer_slice(&manifest), buffer_slice(&agent->file)))
+                return;
+        if (r == 0)
+                r = directory_publish(agent->options->to, agent->identity.job, buffer_slice(&manifest));
+        if (r < 0) {
+                if (agent->file_failures++ == 0)
+                        log_error("%s/%s.json: cannot be written: %s; trying again, nothing is lost meanwhile",
+                                  agent->options->to, agent->identity.job, strerror(-r));
+                loop_timer_set(agent->file_timer, backoff_ms(agent->file_failures, -1, 1));
+                return;
+        }
+        if (agent->file_failures > 0)
+                log_info("%s/%s.json: is written again", agent->options->to, agent->identity.job);
+        agent->file_failures = 0;
+        buffer_release(&agent->file);
+        agent->file = manifest;
+        manifest = BUFFER_INIT(0);
+}
+
+static void on_file_timer(void *userdata) {
+        write_file(userdata);
+}
+
+static void file_changed(struct agent *agent, bool now) {
+        int64_t min_ms = agent->options->interval_min_ms, max_ms = agent->options->interval_max_ms;
+
+        if (!agent->file_timer || (loop_timer_is_set(agent->file_timer) && !now))
+                return;
+        if (min_ms == 0)
+                min_ms = max_ms = FILE_SPACING_MS;
+        loop_timer_set(agent->file_timer,
+                       now ? 0 : spacing_ms(loop_now_ms(agent->loop) - agent->start_ms, min_ms, max_ms, 0.5));
+}
+
+static void changed(struct agent *agent, bool now) {
+        file_changed(agent, now);
+        if (agent->api && now)
+                api_changed_now(agent->api);
+        else if (agent->api)
+                api_changed(agent->api);
+}
+
+/* --- from the sources --- */
+
+static void take_record(void *userdata, const struct record *record) {
+        struct agent *agent = userdata;
+        bool is_first = fold_accepted(agent->fold) == 0;
+        int r = fold_take(agent->fold, record);
+
+        if (r < 0) {
+                log_error("%.*s:%llu: this record is lost: %s", (int)record->source.size_bytes,
+                          record->source.data, (unsigned long long)record->line, strerror(-r));
+                return;
+        }
+        agent->facts.last_report_us = loop_wall_us(agent->loop);
+        if (is_first)
+                agent->facts.phase = PHASE_RUNNING;
+        if (!agent->is_ending)
+                changed(agent, is_first);
+}
+
+static void take_reject(void *userdata, const struct reject *reject) {
+        struct agent *agent = userdata;
+        uint64_t n = ++agent->facts.agent.rejected;
+
+        if (n > REJECTS_NAMED)
+                return;
+        log_warning("%.*s:%llu:%zu: expected %s", (int)reject->source.size_bytes, reject->source.data,
+                    (unsigned long long)reject->line, reject->column, reject->expected);
+        if (n == REJECTS_NAMED)
+                log_info("further lines that are not understood are counted only (experiments-agent parse --why "
+                         "FILE names them)");
+        if (n == 1 && !agent->is_ending)
+                changed(agent, false);
+}
+
+/* Until there is a first record, why there is none is news. */
+static void looked(void *userdata) {
+        struct agent *agent = userdata;
+        const char *before = agent->facts.condition.reason;
+
+        if (agent->is_ending || fold_accepted(agent->fold) > 0)
+                return;
+        update_condition(agent);
+        if (agent->facts.condition.reason != before)
+                changed(agent, false);
+}
+
+/* --- from the API server --- */
+
+static void learned(void *userdata) {
+        struct agent *agent = userdata;
+
+        agent->facts.output_path = agent->identity.output_path;
+        if (agent->identity.objective_metric &&
+            fold_set_objective(agent->fold, agent->identity.objective_metric,
+                               agent->identity.objective_goal) < 0)
+                log_error("the objective %s is not kept: no memory", agent->identity.objective_metric);
+}
+
+static void attempt(void *userdata, int number) {
+        struct agent *agent = userdata;
+
+        agent->facts.attempt.number = number;
+        agent->facts.attempt.job_uid = agent->identity.job_uid;
+        if (number > 1)
+                log_info("this is attempt %d of Job %s", number, agent->identity.job);
+}
+
+static void stop_requested(void *userdata, const char *reason) {
+        struct agent *agent = userdata;
+
+        agent->stop_is_requested = true;
+        (void)identity_set(&agent->stop_reason, reason);
+        log_info("a stop was requested%s%s", *reason ? ": " : "", reason);
+}
+
+/* --- the end --- */
+
+static void finished(void *userdata, int result) {
+        struct agent *agent = userdata;
+
+        if (result == 0)
+                log_info("done: %s", phase_name(agent->facts.phase));
+        loop_quit(agent->loop, 0);
+}
+
+static void publish_end(struct agent *agent) {
+        agent->facts.completion_us = loop_wall_us(agent->loop);
+        if (agent->file_timer) {
+                loop_timer_clear(agent->file_timer);
+                write_file(agent);
+        }
+        if (agent->api)
+                api_finish(agent->api, FINISH_MS);
+        else
+                finished(agent, 0);
+}
+
+/* What the API server knows of the end comes first; then what the trainer itself said. */
+static void take_outcome(void *userdata, enum phase phase, int exit_code, int restarts,
+                         const char *reason) {
+        struct agent *agent = userdata;
+
+        agent->facts.attempt.exit_code = exit_code;
+        agent->facts.attempt.restarts = restarts;
+        (void)identity_set(&agent->exit_reason, reason);
+        agent->facts.attempt.reason = agent->exit_reason;
+        if (agent->stop_is_requested && exit_code <= 0)
+                phase = PHASE_STOPPED;
+        else if (exit_code < 0 && fold_ended(agent->fold))
+                phase = PHASE_SUCCEEDED;
+        agent->facts.phase = phase;
+        publish_end(agent);
+}
+
+static void end(struct agent *agent) {
+        agent->is_ending = true;
+        if (agent->tail)
+                tail_finish(agent->tail);
+        if (agent->api && agent->identity.pod &&
+            outcome_new(&agent->outcome, agent->loop, agent->kube, &agent->identity, take_outcome, agent) == 0)
+                return;
+        take_outcome(agent, PHASE_INTERRUPTED, -1, -1, NULL);
+}
+
+static void on_signal(void *userdata, int number) {
+        struct agent *agent = userdata;
+
+        if (agent->is_ending) {
+                log_warning("%s again: leaving at once", strsignal(number));
+                loop_quit(agent->loop, 0);
+                return;
+        }
+        log_info("%s: reading what is left", strsignal(number));
+        end(agent);
+}
+
+/* --- setting up --- */
+
+static int cannot_start(const char *what, int error) {
+        log_error("%s: %s", what, strerror(-error));
+        return EXIT_CANNOT_START;
+}
+
+static int wrong_use(const char *what, const char *expected) {
+        fprintf(stderr, "experiments-agent: %s: expected %s\n", what, expected);
+        return EXIT_USAGE;
+}
+
+static bool is_readable(const char *path) {
+        return !path || access(path, R_OK) == 0;
+}
+
+static int check_files(const struct options *options) {
+        const struct {
+                const char *flag, *path;
+        } files[] = { { "--ca-file", options->ca_file }, { "--token-file", options->token_file },
+                      { "--client-cert", options->client_cert }, { "--client-key", options->client_key } };
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                if (!is_readable(files[i].path)) {
+                        fprintf(stderr, "experiments-agent: %s %s: expected a file that can be read: %s\n",
+                                files[i].flag, files[i].path, strerror(errno));
+                        return EXIT_USAGE;
+                }
+        return 0;
+}
+
+static bool is_same_file(const char *a, const char *b) {
+        struct stat status_a, status_b;
+
+        return stat(a, &status_a) == 0 && stat(b, &status_b) == 0 &&
+               status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
+}
+
+static int check_use(const struct options *options) {
+        if (!options->to && !options->server && !getenv("KUBERNETES_SERVICE_HOST"))
+                return wrong_use("nowhere to publish to", "--to DIR, --server URL, or a pod of a cluster");
+        if (!options->job)
+                return wrong_use("the Job's name is not known", "--job NAME, or the variable JOB_NAME");
+        if (options->to && strcmp(options->to, options->dir) == 0)
+                return wrong_use("--to", "a directory of its own, not the one that is followed");
+        if (options->to && is_same_file(options->to, options->dir))
+                return wrong_use("--to", "a directory of its own, not the one that is followed");
+        if (options->client_key && !options->client_cert)
+                return wrong_use("--client-key", "--client-cert with it");
+        return check_files(options);
+}
+
+/* The pod's own namespace is where its token is. */
+static int learn_namespace(struct agent *agent) {
+        FILE *file;
+        char name[64] = "";
+
+        if (agent->options->namespace_name)
+                return identity_set(&agent->identity.namespace_name, agent->options->namespace_name);
+        file = fopen(KUBE_SERVICE_ACCOUNT_DIR "/namespace", "re");
+        if (file) {
+                if (fgets(name, sizeof(name), file))
+                        name[strcspn(name, "\r\n")] = '\0';
+                fclose(file);
+        }
+        /* A file is applied in whatever namespace kubectl is set to. */
+        return identity_set(&agent->identity.namespace_name,
+                            *name ? name : agent->options->to && !agent->options->server ? NULL : "default");
+}
+
+static int learn_identity(struct agent *agent) {
+        const struct options *options = agent->options;
+        struct identity *identity = &agent->identity;
+        const struct {
+                char **place;
+                const char *text;
+        } texts[] = {
+                { &identity->job, options->job },
+                { &identity->job_uid, options->job_uid },
+                { &identity->pod, options->pod },
+                { &identity->pod_uid, options->pod_uid },
+                { &identity->experiment, options->experiment },
+                { &identity->experiment_uid, options->experiment_uid },
+                { &identity->output_path, options->output },
+                { &identity->objective_metric, options->objective },
+        };
+        int r = learn_namespace(agent);
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]) && r == 0; i++)
+                r = identity_set(texts[i].place, texts[i].text);
+        identity->owner = options->owner;
+        identity->objective_goal = options->goal;
+        if (r == 0)
+                r = identity_parameters_from_environment(environ, &identity->parameters);
+        if (r == -E2BIG) {
+                log_warning("the parameters in the environment are longer than %d bytes as JSON and are left out",
+                            IDENTITY_PARAMETERS_BYTES_MAX);
+                r = 0;
+        }
+        return r;
+}
+
+static void set_facts(struct agent *agent) {
+        agent->facts = (struct result_facts){
+                .phase = PHASE_PENDING,
+                .start_us = loop_wall_us(agent->loop),
+                .output_path = agent->identity.output_path,
+                .attempt = { .job_uid = agent->identity.job_uid, .pod_name = agent->identity.pod,
+                             .pod_uid = agent->identity.pod_uid, .number = agent->options->to ? 1 : 0,
+                             .exit_code = -1, .restarts = -1 },
+                .agent = { .version = EXPERIMENTS_VERSION },
+        };
+}
+
+static int set_up_fold(struct agent *agent) {
+        struct fold_config config = {
+                .axis = agent->options->axis,
+                .rules = agent->options->aggregates,
+                .n_rules = agent->options->n_aggregates,
+                .metrics_max = FOLD_METRICS_MAX,
+        };
+        int r = fold_new(&agent->fold, &config);
+
+        if (r == 0)
+                learned(agent);
+        return r;
+}
+
+static int set_up_tail(struct agent *agent) {
+        const struct options *options = agent->options;
+        static struct tail_place directory;
+        struct tail_config config = {
+                .places = options->metrics,
+                .n_places = options->n_metrics,
+                .own = agent->own,
+                .n_own = options->to != NULL,
+                .sink = &agent->sink,
+                .looked = looked,
+                .userdata = agent,
+        };
+
+        directory.path = options->dir;
+        if (options->n_metrics == 0) {
+                config.places = &directory;
+                config.n_places = 1;
+        }
+        agent->own[0] = options->to;
+        agent->sink = (struct record_sink){ agent, take_record, take_reject };
+        return tail_new(&agent->tail, agent->loop, &config);
+}
+
+/* A flag that is given says where; in a pod everything is where the kubelet puts it. */
+static int set_up_kube(struct agent *agent) {
+        const struct options *options = agent->options;
+        CLEANUP(cleanup_free) char *server = NULL;
+        struct kube_config config = {
+                .server = options->server,
+                .ca_file = options->ca_file,
+                .token_file = options->token_file,
+                .client_cert_file = options->client_cert,
+                .client_key_file = options->client_key,
+                .user_agent = "experiments-agent/" EXPERIMENTS_VERSION,
+        };
+        int r = 0;
+
+        if (!options->server) {
+                r = kube_server_from_host(getenv("KUBERNETES_SERVICE_HOST"), getenv("KUBERNETES_SERVICE_PORT"),
+                                          &server);
+                config.server = server;
+                if (!config.ca_file)
+                        config.ca_file = KUBE_SERVICE_ACCOUNT_DIR "/ca.crt";
+                if (!config.token_file && !config.client_cert_file)
+                        config.token_file = KUBE_SERVICE_ACCOUNT_DIR "/token";
+        }
+        return r == 0 ? kube_new(&agent->kube, agent->loop, &config) : r;
+}
+
+static int set_up_api(struct agent *agent) {
+        const struct options *options = agent->options;
+        struct api_config config = {
+                .loop = agent->loop,
+                .identity = &agent->identity,
+                .interval_min_ms = options->interval_min_ms ? options->interval_min_ms : SPACING_MIN_MS,
+                .interval_max_ms = options->interval_max_ms ? options->interval_max_ms : SPACING_MAX_MS,
+                .objective_is_given = options->objective != NULL,
+                .hooks = { agent, write_patch, write_bare_manifest, learned, attempt, stop_requested, finished },
+        };
+        int r = set_up_kube(agent);
+
+        config.kube = agent->kube;
+        return r == 0 ? api_new(&agent->api, &config) : r;
+}
+
+static bool is_published(const struct options *options) {
+        return !options->completion_index || strcmp(options->completion_index, "0") == 0;
+}
+
+/* The publishers come last: from there on, things happen. */
+static int set_up(struct agent *agent) {
+        const struct options *options = agent->options;
+        int r = set_up_fold(agent);
+
+        if (r == 0 && !is_published(options)) {
+                log_info("completion index %s: only index 0 of an Indexed Job publishes", options->completion_index);
+                return 0;
+        }
+        if (r == 0)
+                r = set_up_tail(agent);
+        if (r == 0 && options->to)
+                r = loop_timer_new(&agent->file_timer, agent->loop, on_file_timer, agent);
+        if (r == 0 && (options->server || !options->to))
+                r = set_up_api(agent);
+        if (r == 0)
+                file_changed(agent, true);
+        return r;
+}
+
+int agent_new(struct agent **ret_agent, const struct options *options) {
+        CLEANUP(agent_freep) struct agent *agent = NULL;
+        sigset_t signals;
+        int r = check_use(options);
+
+        if (r != 0)
+                return r;
+        agent = calloc(1, sizeof(*agent));
+        if (!agent)
+                return cannot_start("memory", -ENOMEM);
+        agent->options = options;
+        r = loop_new(&agent->loop);
+        if (r < 0)
+                return cannot_start("event loop", r);
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        signal(SIGPIPE, SIG_IGN);
+        r = loop_take_signals(agent->loop, &signals, on_signal, agent);
+        if (r == 0)
+                r = learn_identity(agent);
+        agent->start_ms = loop_now_ms(agent->loop);
+        set_facts(agent);
+        agent->file = BUFFER_INIT(OBJECT_BYTES_MAX);
+        if (r == 0)
+                r = set_up(agent);
+        if (r < 0)
+                return cannot_start("the agent cannot start", r);
+        *ret_agent = STEAL(agent);
+        return 0;
+}
+
+struct agent *agent_free(struct agent *agent) {
+        if (!agent)
+                return NULL;
+        outcome_free(agent->outcome);
+        api_free(agent->api);
+        kube_free(agent->kube);
+        tail_free(agent->tail);
+        loop_timer_free(agent->file_timer);
+        fold_free(agent->fold);
+        buffer_release(&agent->file);
+        identity_release(&agent->identity);
+        free(agent->exit_reason);
+        free(agent->stop_reason);
+        loop_free(agent->loop);
+        free(agent);
+        return NULL;
+}
+
+void agent_freep(struct agent **agent) {
+        *agent = agent_free(*agent);
+}
+
+int agent_run(struct agent *agent) {
+        int r = loop_run(agent->loop);
+
+        if (r < 0)
+                return cannot_start("event loop", r);
+        return r;
+}

@@ -1,0 +1,48 @@
+/* A stream of bytes whose format is found by its content: the one way from a source's bytes to
+ * records. Keeps an unfinished line until the rest comes, bounded by STREAM_LINE_BYTES_MAX. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "formats/format.h"
+#include "result/record.h"
+
+enum { STREAM_LINE_BYTES_MAX = 1024 * 1024 }; /* a longer line is one reject */
+
+struct stream;
+
+struct stream_counts {
+        uint64_t lines;      /* complete lines seen */
+        uint64_t records;    /* handed to the sink */
+        uint64_t rejects;    /* handed to the sink */
+        uint64_t unrecognised; /* lines before the format was found */
+};
+
+/* source (copied) names it in records and rejects; format NULL: found by content. sink is borrowed
+ * for the life of the stream. 0 or -ENOMEM. */
+int stream_new(struct stream **ret_stream, struct slice source, const struct format *format,
+               const struct record_sink *sink, bool explain);
+struct stream *stream_free(struct stream *stream); /* NULL allowed; returns NULL */
+void stream_freep(struct stream **stream);
+
+/* Takes all of bytes. 0 or -ENOMEM (then the rest of bytes is lost and counted as one reject). */
+int stream_push(struct stream *stream, struct slice bytes);
+
+/* No more will come: an unfinished last line counts as complete. */
+int stream_finish(struct stream *stream);
+
+/* The source begins anew (replaced, truncated): an unfinished line is dropped, line numbers and
+ * header start over; a format given by name stays. */
+void stream_restart(struct stream *stream);
+
+/* The format, or NULL while it is not known. */
+const struct format *stream_format(const struct stream *stream);
+
+/* Counts since stream_new(). */
+struct stream_counts stream_counts(const struct stream *stream);
+
+/* Bytes of an unfinished line that are kept. */
+size_t stream_pending_bytes(const struct stream *stream);

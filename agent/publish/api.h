@@ -1,0 +1,53 @@
+/* Publishing to an API server: one Result kept equal to what the agent knows, whatever the network
+ * and others do. One call is under way at most; what cannot be sent now is sent later, complete, so
+ * that any report that arrives makes up for all that were lost. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "kube/kube.h"
+#include "loop/loop.h"
+#include "publish/identity.h"
+
+struct api;
+
+/* What the publisher asks and tells its owner. None may free the publisher. */
+struct api_hooks {
+        void *userdata;
+        /* Appends the body of the merge patch, or the object to create (without status). */
+        int (*write_patch)(void *userdata, struct buffer *out);
+        int (*write_manifest)(void *userdata, struct buffer *out);
+        /* identity holds what the API server knows now. */
+        void (*learned)(void *userdata);
+        /* This pod is the Job's number-th attempt, from 1. */
+        void (*attempt)(void *userdata, int number);
+        /* Somebody set spec.stop; reason is "" where none was given. Once. */
+        void (*stop_requested)(void *userdata, const char *reason);
+        /* What api_finish() started has ended: 0, or -ETIMEDOUT when the last report did not get
+         * through. */
+        void (*finished)(void *userdata, int result);
+};
+
+struct api_config {
+        struct loop *loop;         /* borrowed */
+        struct kube *kube;         /* borrowed */
+        struct identity *identity; /* borrowed; completed with what the server knows */
+        int64_t interval_min_ms, interval_max_ms;
+        bool objective_is_given;   /* no need to ask the Experiment for it */
+        struct api_hooks hooks;
+};
+
+/* Starts publishing: the first report goes out as soon as the Result is there. 0 or -ENOMEM. */
+int api_new(struct api **ret_api, const struct api_config *config);
+struct api *api_free(struct api *api); /* NULL allowed; returns NULL */
+
+/* There may be something new to report: it goes out when the spacing allows. */
+void api_changed(struct api *api);
+/* The same, but at once: the first record, the outcome. */
+void api_changed_now(struct api *api);
+
+/* Sends what is not sent yet without regard to spacing, for at most timeout_ms, then calls
+ * hooks.finished once. */
+void api_finish(struct api *api, int64_t timeout_ms);

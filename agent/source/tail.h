@@ -1,0 +1,48 @@
+/* Follows metrics files: directories, globs and named files, those that are there and those that
+ * come later. inotify says when to look; where it cannot, everything is looked at once a second. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "formats/format.h"
+#include "loop/loop.h"
+#include "result/record.h"
+
+struct tail;
+
+/* One place to look at. */
+struct tail_place {
+        const char *path;            /* a directory (everything under it), a glob, or a file */
+        const struct format *format; /* NULL: found by content */
+};
+
+struct tail_config {
+        const struct tail_place *places; /* borrowed for the life of the tail */
+        size_t n_places;
+        const char *const *own;          /* directories that are ours and never a source */
+        size_t n_own;
+        const struct record_sink *sink;  /* borrowed */
+        void (*looked)(void *userdata);  /* files were looked at, whether or not there was a record */
+        void *userdata;
+};
+
+/* Starts following, and reads what is there in the turns to come. 0 or negative errno. */
+int tail_new(struct tail **ret_tail, struct loop *loop, const struct tail_config *config);
+struct tail *tail_free(struct tail *tail); /* NULL allowed; returns NULL */
+void tail_freep(struct tail **tail);
+
+/* Reads all that is there now, and takes unfinished last lines as complete. For the end: what is
+ * written afterwards is not followed. */
+void tail_finish(struct tail *tail);
+
+struct tail_counts {
+        size_t files;      /* with content, that are or were followed */
+        size_t recognised; /* of those, whose format is known */
+};
+struct tail_counts tail_counts(const struct tail *tail);
+
+/* Splits "PATH[:FORMAT]". A colon that no format's name follows is part of the path. Returns the
+ * path's length; *ret_format is NULL where none is named. */
+size_t tail_split_place(const char *text, const struct format **ret_format);

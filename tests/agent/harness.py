@@ -1,0 +1,127 @@
+"""The real agent under test: starts it, waits for what it publishes by events, never by sleeping."""
+
+import ctypes
+import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
+
+AGENT = pathlib.Path(os.environ.get("EXPERIMENTS_AGENT", "build/dev/agent/experiments-agent")).resolve()
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_IN_MOVED_TO = 0x80
+
+
+class Directory:
+    """Waits for files that are moved into a directory, as the agent publishes them."""
+
+    def __init__(self, path):
+        path.mkdir(parents=True, exist_ok=True)
+        self.fd = _libc.inotify_init1(os.O_CLOEXEC)
+        assert self.fd >= 0
+        assert _libc.inotify_add_watch(self.fd, os.fsencode(path), _IN_MOVED_TO) >= 0
+
+    def wait(self):
+        os.read(self.fd, 65536)
+
+    def close(self):
+        os.close(self.fd)
+
+
+class Agent:
+    """One running agent that follows DIR and publishes to a directory beside it."""
+
+    def __init__(self, tmp_path, *flags, env=None, job="job-1", to=True, follow=True, limit_inotify=False):
+        self.dir = tmp_path / "experiments"
+        self.to = tmp_path / "results"
+        self.job = job
+        self.log = tmp_path / "agent.log"
+        if follow:
+            self.dir.mkdir(exist_ok=True)
+        self.watch = Directory(self.to)
+        arguments = [AGENT, "--dir", self.dir, "--job", job, "--interval", "10ms,10ms"]
+        if to:
+            arguments += ["--to", self.to]
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        environment.update(env or {})
+        preload = NO_INOTIFY if limit_inotify else None
+        if preload:
+            environment["LD_PRELOAD"] = str(preload)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([*arguments, *flags], stderr=log, env=environment)
+
+    @property
+    def result(self):
+        return json.loads((self.to / f"{self.job}.json").read_text())
+
+    @property
+    def status(self):
+        return self.result["status"]
+
+    def wait_for(self, condition):
+        """Waits until the published status fulfils the condition; fails when the agent ends before."""
+        while True:
+            if (self.to / f"{self.job}.json").exists() and condition(self.status):
+                return self.status
+            self._wait_for_change()
+
+    def _wait_for_change(self):
+        pidfd = os.pidfd_open(self.process.pid)
+        try:
+            ready, _, _ = select.select([self.watch.fd, pidfd], [], [])
+            assert pidfd not in ready, f"the agent ended: {self.log.read_text()}"
+            self.watch.wait()
+        finally:
+            os.close(pidfd)
+
+    def wait_for_log(self, text):
+        """Waits until the log holds text."""
+        fd = _libc.inotify_init1(os.O_CLOEXEC)
+        try:
+            assert _libc.inotify_add_watch(fd, os.fsencode(self.log), 0x2) >= 0
+            while text not in self.log.read_text():
+                assert self.process.poll() is None, f"the agent ended: {self.log.read_text()}"
+                os.read(fd, 65536)
+        finally:
+            os.close(fd)
+
+    def wait_for_accepted(self, n):
+        return self.wait_for(lambda status: status["agent"]["accepted"] >= n)
+
+    def stop(self, number=signal.SIGTERM):
+        """Stops the agent and returns what it published last."""
+        self.process.send_signal(number)
+        assert self.process.wait() == 0, self.log.read_text()
+        return self.status if (self.to / f"{self.job}.json").exists() else None
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.watch.close()
+
+
+def run(*arguments, env=None, **kwargs):
+    """Runs the agent to its end."""
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    environment.update(env or {})
+    return subprocess.run([AGENT, *arguments], capture_output=True, text=True, env=environment, **kwargs)
+
+
+def curve(status, name):
+    """{x: value} of one metric."""
+    column = next(column for column in status["metrics"] if column["name"] == name)
+    return dict(zip(status["x"], column["values"]))
+
+
+def append(path, *lines):
+    with open(path, "a") as file:
+        file.writelines(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines)
