@@ -1,0 +1,1 @@
+from cluster.fixtures import *  # noqa: F401,F403
