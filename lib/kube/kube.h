@@ -35,7 +35,7 @@ int kube_new(struct kube **ret_kube, struct loop *loop, const struct kube_config
 struct kube *kube_free(struct kube *kube); /* cancels what is under way; NULL allowed; returns NULL */
 void kube_freep(struct kube **kube);
 
-/* What a reply means for the caller: one kind for each way to go on. docs of each row: kube.c. */
+/* What a reply means for the caller: one kind for each way to go on. The table is in kube.c. */
 enum kube_outcome {
         KUBE_OK,             /* 2xx */
         KUBE_NOT_FOUND,      /* 404 with a Status object: the object, its namespace, or the subresource is missing */
@@ -61,14 +61,19 @@ struct kube_reply {
 
 typedef void (*kube_callback)(void *userdata, const struct kube_reply *reply);
 
+/* One line of a streamed reply, without its newline; borrowed for the call. */
+typedef void (*kube_line_callback)(void *userdata, struct slice line);
+
 enum kube_method { KUBE_GET, KUBE_POST, KUBE_PATCH_MERGE };
 
 struct kube_call {
         enum kube_method method;
         const char *path;       /* from kube_path(), with a query where one is needed */
         struct slice body;      /* JSON; copied */
-        int64_t timeout_ms;     /* for the whole call; 0: KUBE_TIMEOUT_MS */
+        int64_t timeout_ms;     /* for the whole call; 0: KUBE_TIMEOUT_MS, or none for a watch */
         bool metadata_only;     /* the reply holds the object's metadata alone (some 240 bytes) */
+        kube_line_callback on_line; /* NULL, or for a watch: each line of a 2xx reply as it comes; the
+                                       reply has no body then, and no time limit but timeout_ms */
 };
 
 enum { KUBE_TIMEOUT_MS = 10000 };
