@@ -268,7 +268,9 @@ def build():
         say("Building kube-apiserver, kubectl and etcd for the tests. This happens once and takes some\n"
             f"minutes; they go to {folder}")
         start = time.monotonic()
-        temporary = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
+        for stale in folder.parent.glob(folder.name + ".*.tmp"):  # of builds that were killed
+            shutil.rmtree(stale, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".tmp", dir=folder.parent))
         try:
             run_build(go, temporary)
             (temporary / "server").rename(temporary / "etcd")

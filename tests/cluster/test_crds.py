@@ -235,7 +235,7 @@ def test_unknown_fields(api, make_result):
     assert reply.status == 422 and 'unknown field "status.loss"' in reply.message
     reply = objects.set_status(api, made, {"loss": 1, "epoch": 3}, query="")
     assert reply.status == 200 and reply.body["status"] == {"epoch": 3}
-    assert 'unknown field "status.loss"' in reply.headers["Warning"]
+    assert r'unknown field \"status.loss\"' in reply.headers["Warning"]
 
 
 @pytest.mark.parametrize("spec, field, message", [
