@@ -1,0 +1,82 @@
+# Everything that a user or a developer does is one word here; the build itself is CMake's.
+#   make demo       train a small model and watch its curve
+#   make test       build, and pass every test
+# Both install what is missing: Debian packages (as root, or with sudo), Python packages and a
+# Kubernetes API server into the user's cache.
+
+PREFIX ?= /usr/local
+BUILD_PACKAGES = gcc make cmake ninja-build pkg-config libcurl4-openssl-dev|libcurl4-gnutls-dev libjson-c-dev
+DEMO_PACKAGES = $(BUILD_PACKAGES) python3 python3-venv
+TEST_PACKAGES = $(DEMO_PACKAGES) clang libcmocka-dev openssl strace man-db
+VENV = $$(scripts/make-venv)
+PYTHON = $(VENV)/bin/python
+CACHE = $${XDG_CACHE_HOME:-$$HOME/.cache}/experiments
+
+.PHONY: help
+help:
+	@echo "make demo          train a small model and watch its curve (a Result as a file)"
+	@echo "make demo-cluster  the same against a real Kubernetes API server"
+	@echo "make test          build with gcc and clang, and pass every test, with sanitizers too"
+	@echo "make bench         measure speed and size"
+	@echo "make build         build/release/agent/experiments-agent"
+	@echo "make install       into PREFIX ($(PREFIX)), below DESTDIR"
+	@echo "make clean         remove build/"
+
+# --- build ---
+
+.PHONY: build
+build: packages-build
+	@cmake --preset release $(QUIET)
+	@cmake --build --preset release $(QUIET)
+
+.PHONY: install
+install: build
+	cmake --install build/release --prefix $(PREFIX)
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+.PHONY: packages-build packages-demo packages-test
+packages-build:
+	@scripts/install-packages '$(subst $() $(),' ',$(strip $(BUILD_PACKAGES)))'
+packages-demo:
+	@scripts/install-packages '$(subst $() $(),' ',$(strip $(DEMO_PACKAGES)))'
+packages-test:
+	@scripts/install-packages '$(subst $() $(),' ',$(strip $(TEST_PACKAGES)))'
+
+# --- demo ---
+
+.PHONY: demo demo-cluster
+demo demo-cluster: QUIET = >build/build.log || (cat build/build.log; exit 1)
+demo: packages-demo
+	@mkdir -p build
+	@$(MAKE) --no-print-directory build QUIET='$(QUIET)'
+	@exec $(PYTHON) demo/demo.py
+
+demo-cluster: packages-demo
+	@mkdir -p build
+	@$(MAKE) --no-print-directory build QUIET='$(QUIET)'
+	@$(PYTHON) tests/cluster/apiserver.py build
+	@exec $(PYTHON) demo/demo.py --cluster
+
+# --- test ---
+
+# Warnings are errors with both compilers; every test runs with and without sanitizers.
+.PHONY: test
+test: packages-test
+	@$(PYTHON) tests/cluster/apiserver.py build
+	@for preset in dev asan clang; do \
+		echo "== $$preset: build" && \
+		cmake --preset $$preset -DPython3_EXECUTABLE=$(PYTHON) >build-$$preset.log 2>&1 || { cat build-$$preset.log; exit 1; }; \
+		rm -f build-$$preset.log; \
+		cmake --build --preset $$preset || exit 1; \
+	done
+	@echo "== dev: tests" && ctest --preset dev --no-tests=error
+	@echo "== asan: tests" && ctest --preset asan --no-tests=error
+
+# --- bench ---
+
+.PHONY: bench
+bench: packages-test build
+	@$(PYTHON) tests/bench/bench.py
