@@ -10,7 +10,7 @@
 #include "base/slice.h"
 
 enum {
-        RECORD_METRICS_MAX = 4096, /* metrics in one record; further ones are counted and left out */
+        RECORD_METRICS_MAX = 1024, /* metrics in one record; further ones are left out */
 };
 
 /* One metric's value; NaN and infinities are allowed and mean that the trainer said so. */
