@@ -421,8 +421,8 @@ void options_print_help(void) {
                        rows[i].letter ? ',' : ' ', flag, rows[i].help);
         }
         printf("\nFormats:");
-        for (const struct format *format = formats; format->name; format++)
-                printf("%s %s (%s)", format == formats ? "" : ",", format->name, format->description);
+        for (const struct format *const *format = formats; *format; format++)
+                printf("%s %s (%s)", format == formats ? "" : ",", (*format)->name, (*format)->description);
         printf("\n\nEach flag has a variable: EXPERIMENTS_ and its name (--ca-file: EXPERIMENTS_CA_FILE;\n"
                "--output: EXPERIMENTS_OUTPUT_PATH); a flag beats its variable. JOB_NAME, EXPERIMENT_NAME,\n"
                "EXPERIMENT_UID, EXPERIMENT_NAMESPACE, POD_NAME, POD_UID and PARAMETER_<NAME>_<TYPE> are read\n"

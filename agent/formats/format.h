@@ -48,8 +48,8 @@ struct format {
         void (*free)(struct parser *parser);
 };
 
-/* The table, in the order of trial; ends with a NULL name. */
-extern const struct format formats[];
+/* The table, in the order of trial; ends with NULL. */
+extern const struct format *const formats[];
 
 /* The format of that name, or NULL. */
 const struct format *format_find(struct slice name);

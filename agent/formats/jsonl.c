@@ -12,13 +12,13 @@
 #include "base/number.h"
 #include "formats/json_scan.h"
 #include "formats/keys.h"
+#include "formats/lines.h"
 
 enum {
         SLOTS_MAX = RECORD_METRICS_MAX, /* values of one line that are looked at */
         DEPTH_MAX = 8,
         LINE_BYTES_MAX = 1024 * 1024,
         NAMES_BYTES_MAX = 4 * LINE_BYTES_MAX,
-        REJECT_TEXT_BYTES = 200,
 };
 
 /* One value of the shape, and what stands before it. */
@@ -39,7 +39,12 @@ struct shape {
 struct parser {
         struct shape shape;
         struct record_builder builder;
-        struct buffer decoded; /* texts with escapes that matter */
+        struct buffer output_path, checkpoint; /* decoded, where they have escapes */
+};
+
+/* Part of a buffer that may move while it grows. */
+struct span {
+        size_t start, size_bytes;
 };
 
 /* Reading one line with care. */
@@ -103,12 +108,15 @@ static int add_text(struct parser *parser, struct key key, struct slice name, co
         bool is_path = key.role == KEY_OUTPUT_PATH || key.role == KEY_CHECKPOINT;
 
         if (is_path && scalar->has_escapes) {
-                size_t start = parser->decoded.size_bytes;
-                int r = json_decode_text(&parser->decoded, text);
+                struct buffer *decoded =
+                        key.role == KEY_OUTPUT_PATH ? &parser->output_path : &parser->checkpoint;
+                int r;
 
+                buffer_clear(decoded);
+                r = json_decode_text(decoded, text);
                 if (r < 0)
-                        return r == -ENOBUFS ? 0 : r;
-                text = (struct slice){ parser->decoded.data + start, parser->decoded.size_bytes - start };
+                        return r;
+                text = buffer_slice(decoded);
         }
         return builder_add_text(&parser->builder, key, name, text);
 }
@@ -131,12 +139,6 @@ static inline int add_scalar(struct parser *parser, const struct slot *slot, con
         return 0;
 }
 
-static void start_record(struct parser *parser) {
-        builder_start(&parser->builder);
-        /* Two paths at most: reserved at once, so that the first does not move under the second. */
-        buffer_clear(&parser->decoded);
-}
-
 /* --- a line of the known shape --- */
 
 /* True when the line was read; false when it is of another shape, or wrong. */
@@ -144,7 +146,7 @@ static bool read_quickly(struct parser *parser, struct slice line, int *ret_erro
         const struct shape *shape = &parser->shape;
         const char *at = line.data, *end = at + line.size_bytes;
 
-        start_record(parser);
+        builder_start(&parser->builder);
         *ret_error = 0;
         for (size_t i = 0; i < shape->n_slots; i++) {
                 const struct slot *slot = &shape->slots[i];
@@ -213,13 +215,13 @@ static bool read_value(struct reading *reading, size_t name_start) {
         return true;
 }
 
-static bool read_object(struct reading *reading, struct slice branch, int depth);
+static bool read_object(struct reading *reading, struct span branch, int depth);
 
 /* "key": value, where the whole name is branch/key. */
-static bool read_member(struct reading *reading, struct slice branch, int depth) {
+static bool read_member(struct reading *reading, struct span branch, int depth) {
         struct buffer *names = &reading->shape->names;
         size_t name_start = names->size_bytes;
-        struct slice key, name;
+        struct slice key;
         const char *wrong;
         bool has_escapes;
 
@@ -229,26 +231,22 @@ static bool read_member(struct reading *reading, struct slice branch, int depth)
         wrong = json_scan_text(&reading->at, reading->end, &key, &has_escapes);
         if (wrong)
                 return fail(reading, wrong);
-        /* The branch is itself in names, which may move: by offset. */
-        if (!check_memory(reading, buffer_reserve(names, branch.size_bytes + 1 + key.size_bytes * 3)))
+        if (!check_memory(reading, buffer_reserve(names, branch.size_bytes + 1)))
                 return false;
         if (branch.size_bytes > 0) {
-                size_t branch_start = (size_t)(uintptr_t)branch.data;
-
-                (void)buffer_append(names, names->data + branch_start, branch.size_bytes);
+                (void)buffer_append(names, names->data + branch.start, branch.size_bytes);
                 (void)buffer_append_char(names, '/');
         }
         if (!check_memory(reading, json_decode_text(names, key)) || !take_char(reading, ':', "a colon after the key"))
                 return false;
         reading->at = json_skip_blanks(reading->at, reading->end);
-        name = (struct slice){ (const char *)(uintptr_t)name_start, names->size_bytes - name_start };
         if (reading->at < reading->end && *reading->at == '{')
-                return read_object(reading, name, depth + 1);
+                return read_object(reading, (struct span){ name_start, names->size_bytes - name_start },
+                                   depth + 1);
         return read_value(reading, name_start);
 }
 
-/* branch.data is an offset into names: the buffer moves while it grows. */
-static bool read_object(struct reading *reading, struct slice branch, int depth) {
+static bool read_object(struct reading *reading, struct span branch, int depth) {
         if (depth > DEPTH_MAX)
                 return fail(reading, "at most 8 levels of objects");
         if (!take_char(reading, '{', "a JSON object, { … }"))
@@ -279,7 +277,7 @@ static const char *read_carefully(struct shape *shape, struct slice line, struct
 
         shape_clear(shape);
         ok = check_memory(&reading, buffer_append(&shape->line, line.data, line.size_bytes)) &&
-             read_object(&reading, (struct slice){ 0 }, 1);
+             read_object(&reading, (struct span){ 0 }, 1);
         if (ok) {
                 reading.at = json_skip_blanks(reading.at, reading.end);
                 if (reading.at < reading.end)
@@ -307,18 +305,6 @@ static void deliver(struct parser *parser, struct parse_context *context) {
         context->sink->take_record(context->sink->userdata, record);
 }
 
-static void reject(struct parse_context *context, struct slice line, size_t column, const char *expected) {
-        const struct reject reject = {
-                .source = context->source,
-                .line = context->line,
-                .column = column,
-                .expected = expected,
-                .text = { line.data, line.size_bytes < REJECT_TEXT_BYTES ? line.size_bytes : REJECT_TEXT_BYTES },
-        };
-
-        context->sink->take_reject(context->sink->userdata, &reject);
-}
-
 static int take_carefully(struct parser *parser, struct slice line, struct parse_context *context) {
         struct json_scalar *scalars = malloc(SLOTS_MAX * sizeof(*scalars));
         const char *expected;
@@ -328,7 +314,7 @@ static int take_carefully(struct parser *parser, struct slice line, struct parse
         if (!scalars)
                 return -ENOMEM;
         expected = read_carefully(&parser->shape, line, scalars, &column, &r);
-        start_record(parser);
+        builder_start(&parser->builder);
         for (size_t i = 0; !expected && r == 0 && i < parser->shape.n_slots; i++)
                 r = add_scalar(parser, &parser->shape.slots[i], &scalars[i]);
         free(scalars);
@@ -336,36 +322,22 @@ static int take_carefully(struct parser *parser, struct slice line, struct parse
                 return r;
         if (expected) {
                 shape_clear(&parser->shape);
-                reject(context, line, column, expected);
+                line_reject(context, line, column, expected);
         } else {
                 deliver(parser, context);
         }
         return 0;
 }
 
-static struct slice trim_line(struct slice line, uint64_t number) {
-        static const struct slice byte_order_mark = SLICE("\xef\xbb\xbf");
-        const char *start;
-
-        if (number == 1 && slice_starts_with(line, byte_order_mark))
-                line = (struct slice){ line.data + 3, line.size_bytes - 3 };
-        while (line.size_bytes > 0 && strchr(" \t\r", line.data[line.size_bytes - 1]) &&
-               line.data[line.size_bytes - 1])
-                line.size_bytes--;
-        start = json_skip_blanks(line.data, line.data + line.size_bytes);
-        return (struct slice){ start, line.size_bytes - (size_t)(start - line.data) };
-}
-
 static int take_line(struct parser *parser, struct slice line, struct parse_context *context) {
         int r;
 
-        context->line++;
         if (line.size_bytes == 0 || line.data[0] != '{' || line.data[line.size_bytes - 1] != '}')
-                line = trim_line(line, context->line);
+                line = line_trim(line, context->line == 1);
         if (line.size_bytes == 0)
                 return 0;
         if (line.data[0] != '{') {
-                reject(context, line, 1, "a JSON object, { … }");
+                line_reject(context, line, 1, "a JSON object, { … }");
                 return 0;
         }
         if (parser->shape.is_usable && read_quickly(parser, line, &r)) {
@@ -376,18 +348,7 @@ static int take_line(struct parser *parser, struct slice line, struct parse_cont
 }
 
 static ssize_t consume(struct parser *parser, struct slice bytes, bool final, struct parse_context *context) {
-        const char *at = bytes.data, *end = at + bytes.size_bytes, *newline;
-        int r = 0;
-
-        while (r == 0 && at < end && (newline = memchr(at, '\n', (size_t)(end - at)))) {
-                r = take_line(parser, (struct slice){ at, (size_t)(newline - at) }, context);
-                at = newline + 1;
-        }
-        if (r == 0 && final && at < end) {
-                r = take_line(parser, (struct slice){ at, (size_t)(end - at) }, context);
-                at = end;
-        }
-        return r < 0 ? r : at - bytes.data;
+        return lines_consume(parser, bytes, final, context, take_line);
 }
 
 /* --- recognising --- */
@@ -427,7 +388,7 @@ static enum recognition recognise(struct slice head, bool at_start, bool final) 
         const char *newline = memchr(head.data, '\n', head.size_bytes);
         struct slice line = { head.data, newline ? (size_t)(newline - head.data) : head.size_bytes };
 
-        line = trim_line(line, at_start ? 1 : 0);
+        line = line_trim(line, at_start);
         if (line.size_bytes > 0 && line.data[0] != '{')
                 return RECOGNITION_NO;
         if (!newline && !final)
@@ -444,7 +405,7 @@ static int open_parser(struct parser **ret_parser) {
                 return -ENOMEM;
         parser->shape.line = BUFFER_INIT(LINE_BYTES_MAX);
         parser->shape.names = BUFFER_INIT(NAMES_BYTES_MAX);
-        parser->decoded = BUFFER_INIT(LINE_BYTES_MAX);
+        parser->output_path = parser->checkpoint = BUFFER_INIT(LINE_BYTES_MAX);
         *ret_parser = parser;
         return 0;
 }
@@ -454,7 +415,8 @@ static void free_parser(struct parser *parser) {
                 return;
         shape_release(&parser->shape);
         builder_release(&parser->builder);
-        buffer_release(&parser->decoded);
+        buffer_release(&parser->output_path);
+        buffer_release(&parser->checkpoint);
         free(parser);
 }
 

@@ -1,0 +1,16 @@
+#include "formats/csv.h"
+#include "formats/format.h"
+#include "formats/jsonl.h"
+
+const struct format *const formats[] = {
+        &format_jsonl,
+        &format_csv,
+        NULL,
+};
+
+const struct format *format_find(struct slice name) {
+        for (const struct format *const *format = formats; *format; format++)
+                if (slice_equal(slice_from((*format)->name), name))
+                        return *format;
+        return NULL;
+}

@@ -1,0 +1,50 @@
+#include "formats/lines.h"
+
+enum { REJECT_TEXT_BYTES = 200 };
+
+ssize_t lines_consume(struct parser *parser, struct slice bytes, bool final, struct parse_context *context,
+                      int (*take_line)(struct parser *parser, struct slice line, struct parse_context *context)) {
+        const char *at = bytes.data, *end = at + bytes.size_bytes;
+
+        while (at < end) {
+                const char *newline = memchr(at, '\n', (size_t)(end - at));
+                int r;
+
+                if (!newline && !final)
+                        break;
+                context->line++;
+                r = take_line(parser, (struct slice){ at, (size_t)((newline ? newline : end) - at) }, context);
+                if (r < 0)
+                        return r;
+                at = newline ? newline + 1 : end;
+        }
+        return at - bytes.data;
+}
+
+static bool is_blank(char c) {
+        return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+struct slice line_trim(struct slice line, bool is_first) {
+        static const struct slice byte_order_mark = SLICE("\xef\xbb\xbf");
+
+        if (is_first && slice_starts_with(line, byte_order_mark))
+                line = (struct slice){ line.data + 3, line.size_bytes - 3 };
+        while (line.size_bytes > 0 && is_blank(line.data[line.size_bytes - 1]))
+                line.size_bytes--;
+        while (line.size_bytes > 0 && is_blank(line.data[0]))
+                line = (struct slice){ line.data + 1, line.size_bytes - 1 };
+        return line;
+}
+
+void line_reject(struct parse_context *context, struct slice line, size_t column, const char *expected) {
+        const struct reject reject = {
+                .source = context->source,
+                .line = context->line,
+                .column = column,
+                .expected = expected,
+                .text = { line.data, line.size_bytes < REJECT_TEXT_BYTES ? line.size_bytes : REJECT_TEXT_BYTES },
+        };
+
+        context->sink->take_reject(context->sink->userdata, &reject);
+}

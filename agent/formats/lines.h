@@ -1,0 +1,18 @@
+/* What formats of lines share. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "formats/format.h"
+
+/* Hands each complete line of bytes, without its newline, to take_line, and with final set the
+ * unfinished last one too; context->line is counted up before each. The result is that of
+ * format.consume. take_line: 0 or -ENOMEM. */
+ssize_t lines_consume(struct parser *parser, struct slice bytes, bool final, struct parse_context *context,
+                      int (*take_line)(struct parser *parser, struct slice line, struct parse_context *context));
+
+/* Without blanks and carriage returns around it, and without the byte order mark of a first line. */
+struct slice line_trim(struct slice line, bool is_first);
+
+/* Hands a reject to the context's sink, with the line's number; column from 1, 0: the whole line. */
+void line_reject(struct parse_context *context, struct slice line, size_t column, const char *expected);
