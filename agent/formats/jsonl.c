@@ -353,47 +353,61 @@ static ssize_t consume(struct parser *parser, struct slice bytes, bool final, st
 
 /* --- recognising --- */
 
-/* At the start of a file any object with a number will do. Further down, among other lines, it could
- * be settings that a program prints: then it must say where in the training it is. */
-static bool says_enough(const struct shape *shape, const struct json_scalar *scalars, bool at_start) {
-        bool has_metric = false, has_x = false;
+enum says { SAYS_NOTHING, SAYS_METRIC, SAYS_X };
+
+static enum says what_it_says(const struct shape *shape, const struct json_scalar *scalars) {
+        enum says says = SAYS_NOTHING;
 
         for (size_t i = 0; i < shape->n_slots; i++) {
                 enum key_role role = shape->slots[i].key.role;
                 double number;
                 bool is_number = scalars[i].kind == JSON_NUMBER ||
-                                 (scalars[i].kind == JSON_TEXT && !scalars[i].has_escapes &&
-                                  number_parse(scalars[i].text, &number));
+                                 (scalars[i].kind == JSON_TEXT && number_parse(scalars[i].text, &number));
 
-                has_metric = has_metric || (role == KEY_METRIC && is_number);
-                has_x = has_x || role == KEY_EPOCH || role == KEY_STEP || role == KEY_TRIAL;
+                if (role == KEY_EPOCH || role == KEY_STEP || role == KEY_TRIAL)
+                        return SAYS_X;
+                if (role == KEY_METRIC && is_number)
+                        says = SAYS_METRIC;
         }
-        return has_x || (has_metric && at_start);
+        return says;
 }
 
-static bool is_record(struct slice line, bool at_start) {
+static enum says read_head_line(struct slice line) {
         struct shape shape = { .line = BUFFER_INIT(LINE_BYTES_MAX), .names = BUFFER_INIT(NAMES_BYTES_MAX) };
         struct json_scalar *scalars = malloc(SLOTS_MAX * sizeof(*scalars));
+        enum says says = SAYS_NOTHING;
         size_t column;
         int error;
-        bool is_one = scalars && !read_carefully(&shape, line, scalars, &column, &error) &&
-                      says_enough(&shape, scalars, at_start);
 
+        if (scalars && !read_carefully(&shape, line, scalars, &column, &error))
+                says = what_it_says(&shape, scalars);
         free(scalars);
         shape_release(&shape);
-        return is_one;
+        return says;
 }
 
+/* A line that says where in the training it is, is a record anywhere. One without could as well be
+ * settings (config.json on one line): it takes two of them, at the start of a file. */
 static enum recognition recognise(struct slice head, bool at_start, bool final) {
-        const char *newline = memchr(head.data, '\n', head.size_bytes);
-        struct slice line = { head.data, newline ? (size_t)(newline - head.data) : head.size_bytes };
+        enum says says = SAYS_NOTHING;
 
-        line = line_trim(line, at_start);
-        if (line.size_bytes > 0 && line.data[0] != '{')
-                return RECOGNITION_NO;
-        if (!newline && !final)
-                return RECOGNITION_MORE;
-        return line.size_bytes > 0 && is_record(line, at_start) ? RECOGNITION_YES : RECOGNITION_NO;
+        for (int n = 0; n < 2; n++) {
+                const char *newline = memchr(head.data, '\n', head.size_bytes);
+                struct slice line = { head.data, newline ? (size_t)(newline - head.data) : head.size_bytes };
+
+                line = line_trim(line, at_start && n == 0);
+                if (line.size_bytes > 0 && line.data[0] != '{')
+                        return RECOGNITION_NO;
+                if (!newline && !final)
+                        return RECOGNITION_MORE;
+                says = read_head_line(line);
+                if (says == SAYS_X)
+                        return RECOGNITION_YES;
+                if (says == SAYS_NOTHING || !newline || !at_start)
+                        return RECOGNITION_NO;
+                head = (struct slice){ newline + 1, head.size_bytes - (size_t)(newline + 1 - head.data) };
+        }
+        return RECOGNITION_YES;
 }
 
 /* --- the format --- */

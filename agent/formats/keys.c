@@ -115,7 +115,8 @@ static const struct {
 
 /* Ends of names that are durations or rates whatever stands before: train_runtime,
  * eval_samples_per_second, step_time. */
-static const char *const ignored_ends[] = { "runtime", "persecond", "steptime", "itertime", "batchtime" };
+static const char *const ignored_ends[] = { "runtime",  "persecond", "steptime",
+                                           "itertime", "batchtime", "datatime" };
 
 /* Whole branches of nested records that hold settings and timers. */
 static const char *const ignored_branches[] = { "config/", "hparams/", "time/", "timers/", "perf/" };

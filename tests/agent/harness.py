@@ -10,8 +10,34 @@ import subprocess
 
 AGENT = pathlib.Path(os.environ.get("EXPERIMENTS_AGENT", "build/dev/agent/experiments-agent")).resolve()
 
+# A user namespace of its own in which no inotify instance may be made: inotify_init1() then fails
+# with EMFILE, as on a node where others have used them up (namespaces(7), /proc/sys/user).
+WITHOUT_INOTIFY = ["unshare", "--user", "--map-root-user", "sh", "-c",
+                   'echo 0 >/proc/sys/user/max_inotify_instances && exec "$@"', "sh"]
+
 _libc = ctypes.CDLL(None, use_errno=True)
-_IN_MOVED_TO = 0x80
+_IN_MODIFY, _IN_MOVED_TO = 0x2, 0x80
+
+
+def clean_environment(more=None):
+    """Nothing of the caller's environment but what programs and sanitizers need."""
+    kept = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+    return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}, **(more or {})}
+
+
+def wait_for_line(path, process, text):
+    """Waits until the log at path, which process writes, holds text."""
+    fd = _libc.inotify_init1(os.O_CLOEXEC)
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        assert _libc.inotify_add_watch(fd, os.fsencode(path), _IN_MODIFY) >= 0
+        while text not in path.read_text():
+            ready, _, _ = select.select([fd, pidfd], [], [])
+            assert fd in ready, f"the agent ended: {path.read_text()}"
+            os.read(fd, 65536)
+    finally:
+        os.close(fd)
+        os.close(pidfd)
 
 
 class Directory:
@@ -44,14 +70,9 @@ class Agent:
         arguments = [AGENT, "--dir", self.dir, "--job", job, "--interval", "10ms,10ms"]
         if to:
             arguments += ["--to", self.to]
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
-            if name in os.environ:
-                environment[name] = os.environ[name]
-        environment.update(env or {})
-        preload = NO_INOTIFY if limit_inotify else None
-        if preload:
-            environment["LD_PRELOAD"] = str(preload)
+        environment = clean_environment(env)
+        if limit_inotify:
+            arguments = [*WITHOUT_INOTIFY, *arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([*arguments, *flags], stderr=log, env=environment)
 
@@ -81,14 +102,7 @@ class Agent:
 
     def wait_for_log(self, text):
         """Waits until the log holds text."""
-        fd = _libc.inotify_init1(os.O_CLOEXEC)
-        try:
-            assert _libc.inotify_add_watch(fd, os.fsencode(self.log), 0x2) >= 0
-            while text not in self.log.read_text():
-                assert self.process.poll() is None, f"the agent ended: {self.log.read_text()}"
-                os.read(fd, 65536)
-        finally:
-            os.close(fd)
+        wait_for_line(self.log, self.process, text)
 
     def wait_for_accepted(self, n):
         return self.wait_for(lambda status: status["agent"]["accepted"] >= n)
@@ -108,12 +122,7 @@ class Agent:
 
 def run(*arguments, env=None, **kwargs):
     """Runs the agent to its end."""
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
-        if name in os.environ:
-            environment[name] = os.environ[name]
-    environment.update(env or {})
-    return subprocess.run([AGENT, *arguments], capture_output=True, text=True, env=environment, **kwargs)
+    return subprocess.run([AGENT, *arguments], capture_output=True, text=True, env=clean_environment(env), **kwargs)
 
 
 def curve(status, name):

@@ -1,0 +1,93 @@
+import http.client
+import json
+import subprocess
+
+import pytest
+
+from agent.harness import AGENT, clean_environment, wait_for_line
+from cluster.fixtures import *  # noqa: F401,F403
+
+
+class ClusterAgent:
+    """The real agent, publishing to the real API server as the pod POD of Job JOB would."""
+
+    def __init__(self, tmp_path, server, ca_file, token, namespace, job, flags, env):
+        self.dir = tmp_path / "experiments"
+        self.dir.mkdir(exist_ok=True)
+        self.metrics = self.dir / "metrics.jsonl"
+        self.token_file = tmp_path / "token"
+        self.token_file.write_text(token)
+        self.log_file = tmp_path / f"agent-{job}.log"
+        environment = clean_environment({"JOB_NAME": job, **(env or {})})
+        arguments = [AGENT, "--dir", self.dir, "--server", server, "--ca-file", ca_file, "--token-file",
+                     self.token_file, "--namespace", namespace, "--interval", "50ms,50ms", "--verbose", *flags]
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen(arguments, stderr=log, env=environment)
+
+    @property
+    def log(self):
+        return self.log_file.read_text()
+
+    def wait_for_log(self, text):
+        wait_for_line(self.log_file, self.process, text)
+
+    def stop(self):
+        """SIGTERM, and the end of it: exit code 0."""
+        self.process.terminate()
+        assert self.process.wait() == 0, self.log
+        return self.log
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+class Results:
+    """Reads and watches Results of the test's namespace."""
+
+    def __init__(self, api, namespace):
+        self.api = api
+        self.path = f"/apis/ml.intel.com/v2/namespaces/{namespace}/results"
+
+    def get(self, name):
+        reply = self.api.get(f"{self.path}/{name}")
+        return reply.body if reply.status == 200 else None
+
+    def wait_for(self, name, condition):
+        """Waits, by a watch, until the status of the Result fulfils the condition; returns the Result."""
+        connection = http.client.HTTPSConnection(self.api.host, int(self.api.port), context=self.api.context)
+        connection.request("GET", f"{self.path}?watch=true&fieldSelector=metadata.name={name}",
+                           headers={"Authorization": "Bearer " + self.api.token})
+        try:
+            for line in connection.getresponse():
+                event = json.loads(line)
+                if event["type"] in ("ADDED", "MODIFIED") and condition(event["object"].get("status", {})):
+                    return event["object"]
+        finally:
+            connection.close()
+        raise AssertionError(f"the watch of {name} ended")
+
+    def wait_for_accepted(self, name, n):
+        return self.wait_for(name, lambda status: status.get("agent", {}).get("accepted", 0) >= n)
+
+
+@pytest.fixture
+def results(api, namespace):
+    return Results(api, namespace)
+
+
+@pytest.fixture
+def start(tmp_path, cluster, namespace, agent_token):
+    """start("job", *flags, server=…, ca_file=…, env=…) starts an agent that ends with the test."""
+    agents = []
+
+    def start_agent(job, *flags, server=None, ca_file=None, env=None, pod=None):
+        agent = ClusterAgent(tmp_path, server or cluster.server, ca_file or cluster.ca_file,
+                             agent_token(pod or f"{job}-abcde"), namespace, job, flags, env)
+        agents.append(agent)
+        return agent
+
+    yield start_agent
+    for agent in agents:
+        agent.close()
