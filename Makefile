@@ -10,7 +10,8 @@ DEMO_PACKAGES = $(BUILD_PACKAGES) python3 python3-venv
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libcmocka-dev openssl strace man-db
 VENV = $$(scripts/make-venv)
 PYTHON = $(VENV)/bin/python
-CACHE = $${XDG_CACHE_HOME:-$$HOME/.cache}/experiments
+# What goes well is not worth reading.
+QUIET = >build/build.log 2>&1 || { cat build/build.log; exit 1; }
 
 .PHONY: help
 help:
@@ -26,8 +27,8 @@ help:
 
 .PHONY: build
 build: packages-build
-	@cmake --preset release $(QUIET)
-	@cmake --build --preset release $(QUIET)
+	@mkdir -p build
+	@{ cmake --preset release && cmake --build --preset release; } $(QUIET)
 
 .PHONY: install
 install: build
@@ -48,15 +49,10 @@ packages-test:
 # --- demo ---
 
 .PHONY: demo demo-cluster
-demo demo-cluster: QUIET = >build/build.log || (cat build/build.log; exit 1)
-demo: packages-demo
-	@mkdir -p build
-	@$(MAKE) --no-print-directory build QUIET='$(QUIET)'
+demo: packages-demo build
 	@exec $(PYTHON) demo/demo.py
 
-demo-cluster: packages-demo
-	@mkdir -p build
-	@$(MAKE) --no-print-directory build QUIET='$(QUIET)'
+demo-cluster: packages-demo build
 	@$(PYTHON) tests/cluster/apiserver.py build
 	@exec $(PYTHON) demo/demo.py --cluster
 
@@ -65,12 +61,11 @@ demo-cluster: packages-demo
 # Warnings are errors with both compilers; every test runs with and without sanitizers.
 .PHONY: test
 test: packages-test
+	@mkdir -p build
 	@$(PYTHON) tests/cluster/apiserver.py build
 	@for preset in dev asan clang; do \
 		echo "== $$preset: build" && \
-		cmake --preset $$preset -DPython3_EXECUTABLE=$(PYTHON) >build-$$preset.log 2>&1 || { cat build-$$preset.log; exit 1; }; \
-		rm -f build-$$preset.log; \
-		cmake --build --preset $$preset || exit 1; \
+		{ cmake --preset $$preset -DPython3_EXECUTABLE=$(PYTHON) && cmake --build --preset $$preset; } $(QUIET); \
 	done
 	@echo "== dev: tests" && ctest --preset dev --no-tests=error
 	@echo "== asan: tests" && ctest --preset asan --no-tests=error
