@@ -230,7 +230,7 @@ static int parse_file(const char *path, const struct format *named, enum mode mo
         const struct record_sink sink = { &parsing, take_record, take_reject };
         bool is_stdin = strcmp(path, "-") == 0;
         CLEANUP(cleanup_close) int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-        const struct format *format;
+        const struct format *format = NULL;
         int r;
 
         if (fd < 0)

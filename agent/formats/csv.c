@@ -74,6 +74,13 @@ static size_t count_cells(struct slice line, char separator) {
         return n;
 }
 
+/* One separator too many at the end is common, and harmless. */
+static bool has_width(struct slice line, char separator, size_t n_columns) {
+        size_t n = count_cells(line, separator);
+
+        return n == n_columns || (n == n_columns + 1 && line.data[line.size_bytes - 1] == separator);
+}
+
 /* With semicolons between cells, a comma may be the decimal point (a European spreadsheet). */
 static bool parse_cell(struct slice cell, char separator, double *ret_value) {
         char text[64];
@@ -225,12 +232,6 @@ static int take_row(struct parser *parser, struct slice line, struct parse_conte
         return 0;
 }
 
-/* One separator too many at the end is common, and harmless. */
-static bool has_right_width(const struct parser *parser, struct slice line, size_t n) {
-        return n == parser->n_columns ||
-               (n == parser->n_columns + 1 && line.data[line.size_bytes - 1] == parser->separator);
-}
-
 static int take_first_line(struct parser *parser, struct slice line, struct parse_context *context) {
         char separator = find_separator(line);
 
@@ -241,8 +242,6 @@ static int take_first_line(struct parser *parser, struct slice line, struct pars
 }
 
 static int take_line(struct parser *parser, struct slice line, struct parse_context *context) {
-        size_t n;
-
         /* Blanks at the ends belong to cells, since a tab may be the separator. */
         if (context->line == 1 && slice_starts_with(line, SLICE("\xef\xbb\xbf")))
                 line = (struct slice){ line.data + 3, line.size_bytes - 3 };
@@ -258,11 +257,10 @@ static int take_line(struct parser *parser, struct slice line, struct parse_cont
         }
         if (is_new_header(parser, line))
                 return take_header(parser, line, parser->separator);
-        n = count_cells(line, parser->separator);
-        if (has_right_width(parser, line, n))
+        if (has_width(line, parser->separator, parser->n_columns))
                 return take_row(parser, line, context);
         (void)snprintf(parser->expected, sizeof(parser->expected), "%zu cells, as the header has, not %zu",
-                       parser->n_columns, n);
+                       parser->n_columns, count_cells(line, parser->separator));
         line_reject(context, line, 0, parser->expected);
         return 0;
 }
@@ -290,7 +288,7 @@ static bool is_row(struct slice line, struct slice header, char separator) {
         bool has_number = false;
         double number;
 
-        if (count_cells(line, separator) != count_cells(header, separator))
+        if (line.size_bytes == 0 || !has_width(line, separator, count_cells(header, separator)))
                 return false;
         while (at <= end)
                 has_number = parse_cell(next_cell(&at, end, separator), separator, &number) || has_number;

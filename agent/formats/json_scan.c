@@ -41,8 +41,9 @@ const char *json_scan_text(const char **at, const char *end, struct slice *ret_t
         return NULL;
 }
 
-/* Brackets and texts only: what is in a list is not looked at. */
+/* Brackets and texts only: what else is in a list is not looked at. */
 static const char *skip_list(const char **at, const char *end) {
+        uint64_t braces = 0; /* a bit a level: was it opened by a brace? */
         int depth = 0;
 
         while (*at < end) {
@@ -57,15 +58,19 @@ static const char *skip_list(const char **at, const char *end) {
                                 return wrong;
                         continue;
                 }
-                (*at)++;
-                if (c == '[' || c == '{')
-                        depth++;
-                if (c == ']' || c == '}')
+                if (c == '[' || c == '{') {
+                        if (depth++ == LIST_DEPTH_MAX)
+                                return "at most 64 levels of brackets";
+                        braces = braces << 1 | (c == '{');
+                } else if (c == ']' || c == '}') {
+                        if ((braces & 1) != (c == '}'))
+                                return "the bracket that was opened to be closed first";
+                        braces >>= 1;
                         depth--;
+                }
+                (*at)++;
                 if (depth == 0)
                         return NULL;
-                if (depth > LIST_DEPTH_MAX)
-                        return "at most 64 levels of brackets";
         }
         return "the end of the list";
 }

@@ -1,0 +1,82 @@
+/* Streams: lines over the limit, restarts, counts, what is kept. */
+#include "said.h"
+
+static void push(struct stream *stream, const char *text) {
+        assert_int_equal(stream_push(stream, slice_from(text)), 0);
+}
+
+static void test_a_line_over_the_limit_is_one_reject(void **state) {
+        static const size_t sizes[] = { 1 << 20, 10 << 20 };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+                for (size_t chunk = 0; chunk <= 1 << 18; chunk += 1 << 17) {
+                        CLEANUP(buffer_release) struct buffer text = BUFFER_INIT(16 << 20);
+                        CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 20);
+
+                        (void)buffer_append_string(&text, "{\"epoch\":1,\"a\":1}\n{\"a\":\"");
+                        for (size_t n = 0; n < sizes[i]; n += 64)
+                                (void)buffer_printf(&text, "%064d", 0);
+                        (void)buffer_append_string(&text, "\"}\n{\"epoch\":2,\"a\":2}\n");
+                        said_of_bytes(&said, NULL, buffer_slice(&text), chunk);
+                        if (chunk == 0) /* all at once: never kept, so no limit is met */
+                                assert_string_equal(buffer_string(&said), "1: EPOCH=1 a=1\n3: EPOCH=2 a=2\n");
+                        else
+                                assert_string_equal(buffer_string(&said),
+                                                    "1: EPOCH=1 a=1\n2:0: expected a line of at most 1 MiB; it is "
+                                                    "passed over\n3: EPOCH=2 a=2\n");
+                }
+}
+
+static void test_restart(void **state) {
+        CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 16);
+        const struct record_sink sink = { &said, said_record, said_reject };
+        CLEANUP(stream_freep) struct stream *stream = NULL;
+
+        (void)state;
+        assert_int_equal(stream_new(&stream, SLICE("test"), NULL, &sink, false), 0);
+        push(stream, "epoch,loss\n1,0.5\n2,0.");
+        assert_int_equal(stream_pending_bytes(stream), 4);
+        assert_string_equal(stream_format(stream)->name, "csv");
+        stream_restart(stream);
+        assert_int_equal(stream_pending_bytes(stream), 0);
+        assert_null(stream_format(stream));
+        push(stream, "{\"epoch\":1,\"a\":1}\n");
+        assert_string_equal(buffer_string(&said), "2: EPOCH=1 loss=0.5\n1: EPOCH=1 a=1\n");
+}
+
+static void test_counts(void **state) {
+        CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 16);
+        const struct record_sink sink = { &said, said_record, said_reject };
+        CLEANUP(stream_freep) struct stream *stream = NULL;
+        struct stream_counts counts;
+
+        (void)state;
+        assert_int_equal(stream_new(&stream, SLICE("test"), NULL, &sink, false), 0);
+        push(stream, "hello\n\n# a comment\nworld\n{\"epoch\":1,\"a\":1}\nnoise\n\n{\"epoch\":2,\"a\":1}\n");
+        counts = stream_counts(stream);
+        assert_int_equal(counts.unrecognised, 2);
+        assert_int_equal(counts.records, 2);
+        assert_int_equal(counts.rejects, 1);
+        assert_int_equal(counts.lines, 4);
+        assert_string_equal(buffer_string(&said),
+                            "5: EPOCH=1 a=1\n6:1: expected a JSON object, { … }\n8: EPOCH=2 a=1\n");
+}
+
+static void test_a_named_format_needs_no_recognition(void **state) {
+        (void)state;
+        assert_said("jsonl", "{\"loss\": 1}\n", "1: loss=1\n");
+        assert_null(format_find(SLICE("nonsense")));
+        assert_null(format_find(SLICE("")));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_line_over_the_limit_is_one_reject),
+                cmocka_unit_test(test_restart),
+                cmocka_unit_test(test_counts),
+                cmocka_unit_test(test_a_named_format_needs_no_recognition),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
