@@ -85,7 +85,7 @@ static void put_metrics(struct json_writer *writer, struct buffer *name, const s
 }
 
 static void print_record(struct parsing *parsing, const struct record *record) {
-        CLEANUP(buffer_release) struct buffer name = BUFFER_INIT(STREAM_LINE_BYTES_MAX);
+        CLEANUP(buffer_release) struct buffer name = BUFFER_INIT(LINE_BYTES_MAX);
         struct json_writer writer = JSON_WRITER_INIT(&parsing->output);
 
         buffer_clear(&parsing->output);

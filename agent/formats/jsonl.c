@@ -17,7 +17,6 @@
 enum {
         SLOTS_MAX = RECORD_METRICS_MAX, /* values of one line that are looked at */
         DEPTH_MAX = 8,
-        LINE_BYTES_MAX = 1024 * 1024,
         NAMES_BYTES_MAX = 4 * LINE_BYTES_MAX,
 };
 
@@ -182,10 +181,13 @@ static bool take_char(struct reading *reading, char c, const char *expected) {
         return true;
 }
 
+/* A buffer that is full is the line's fault; no memory is not. */
 static bool check_memory(struct reading *reading, int r) {
+        if (r == -ENOBUFS)
+                return fail(reading, "shorter names: together they are over 4 MiB");
         if (r < 0)
                 reading->error = r;
-        return r < 0 ? fail(reading, "more memory") : true;
+        return r == 0;
 }
 
 static bool read_value(struct reading *reading, size_t name_start) {

@@ -8,12 +8,16 @@ ssize_t lines_consume(struct parser *parser, struct slice bytes, bool final, str
 
         while (at < end) {
                 const char *newline = memchr(at, '\n', (size_t)(end - at));
-                int r;
+                struct slice line = { at, (size_t)((newline ? newline : end) - at) };
+                int r = 0;
 
                 if (!newline && !final)
                         break;
                 context->line++;
-                r = take_line(parser, (struct slice){ at, (size_t)((newline ? newline : end) - at) }, context);
+                if (line.size_bytes > LINE_BYTES_MAX)
+                        line_reject(context, line, 0, LINE_EXPECTED_SHORTER);
+                else
+                        r = take_line(parser, line, context);
                 if (r < 0)
                         return r;
                 at = newline ? newline + 1 : end;

@@ -5,6 +5,11 @@
 
 #include "formats/format.h"
 
+enum { LINE_BYTES_MAX = 1024 * 1024 }; /* a longer line is one reject */
+
+/* The reject of a line over the limit says this. */
+#define LINE_EXPECTED_SHORTER "a line of at most 1 MiB; it is passed over"
+
 /* Hands each complete line of bytes, without its newline, to take_line, and with final set the
  * unfinished last one too; context->line is counted up before each. The result is that of
  * format.consume. take_line: 0 or -ENOMEM. */

@@ -5,7 +5,6 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "formats/lines.h"
 
 struct stream {
         char *source;
@@ -68,7 +67,7 @@ int stream_new(struct stream **ret_stream, struct slice source, const struct for
         stream->counting = (struct record_sink){ stream, take_record, take_reject };
         stream->context = (struct parse_context){ .source = { stream->source, source.size_bytes },
                                                   .sink = &stream->counting, .explain = explain };
-        stream->pending = BUFFER_INIT(STREAM_LINE_BYTES_MAX);
+        stream->pending = BUFFER_INIT(LINE_BYTES_MAX);
         stream->at_start = true;
         *ret_stream = STEAL(stream);
         return 0;
@@ -184,7 +183,7 @@ static struct slice skip_line(struct stream *stream, struct slice bytes) {
 static void start_skipping(struct stream *stream) {
         stream->context.line++;
         stream->counts.lines++;
-        line_reject(&stream->context, buffer_slice(&stream->pending), 0, "a line of at most 1 MiB; it is passed over");
+        line_reject(&stream->context, buffer_slice(&stream->pending), 0, LINE_EXPECTED_SHORTER);
         buffer_clear(&stream->pending);
         stream->skipping = true;
         stream->at_start = false;

@@ -1,5 +1,5 @@
 /* A stream of bytes whose format is found by its content: the one way from a source's bytes to
- * records. Keeps an unfinished line until the rest comes, bounded by STREAM_LINE_BYTES_MAX. */
+ * records. Keeps an unfinished line until the rest comes; a line over LINE_BYTES_MAX is one reject. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,9 +8,8 @@
 
 #include "base/slice.h"
 #include "formats/format.h"
+#include "formats/lines.h"
 #include "result/record.h"
-
-enum { STREAM_LINE_BYTES_MAX = 1024 * 1024 }; /* a longer line is one reject */
 
 struct stream;
 
