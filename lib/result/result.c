@@ -12,7 +12,7 @@
 
 enum {
         DIGITS_ALL = 17,          /* every double reads back */
-        LEVELS = 12,              /* 2^11 rows and more: the first, the last and the best are left */
+        LEVELS = 48,              /* past any number of rows: the first, the last and the best are left */
         SUMMARY_METRICS = 4,
         SUMMARY_BYTES_MAX = 256,
         NOTE_LEFT_OUT_BYTES = 400,
