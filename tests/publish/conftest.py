@@ -6,6 +6,7 @@ import pytest
 
 from agent.harness import AGENT, clean_environment, wait_for_line
 from cluster.fixtures import *  # noqa: F401,F403
+from faults.proxy import FaultProxy
 
 
 class ClusterAgent:
@@ -91,3 +92,16 @@ def start(tmp_path, cluster, namespace, agent_token):
     yield start_agent
     for agent in agents:
         agent.close()
+
+
+@pytest.fixture
+def proxy(cluster):
+    """A FaultProxy before the shared server."""
+    with FaultProxy(cluster.server, cluster.ca_file) as fault_proxy:
+        yield fault_proxy
+
+
+@pytest.fixture
+def start_through(start, proxy):
+    """start(), with the proxy between agent and server."""
+    return lambda job, *flags, **more: start(job, *flags, server=proxy.server, ca_file=proxy.ca_file, **more)
