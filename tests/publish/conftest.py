@@ -1,5 +1,6 @@
 import http.client
 import json
+import os
 import subprocess
 
 import pytest
@@ -19,7 +20,10 @@ class ClusterAgent:
         self.token_file = tmp_path / "token"
         self.token_file.write_text(token)
         self.log_file = tmp_path / f"agent-{job}.log"
-        environment = clean_environment({"JOB_NAME": job, **(env or {})})
+        self.clock = tmp_path / "clock"
+        if not self.clock.exists():
+            os.mkfifo(self.clock)
+        environment = clean_environment({"JOB_NAME": job, "EXPERIMENTS_TEST_CLOCK": str(self.clock), **(env or {})})
         arguments = [AGENT, "--dir", self.dir, "--server", server, "--ca-file", ca_file, "--token-file",
                      self.token_file, "--namespace", namespace, "--interval", "50ms,50ms", "--verbose", *flags]
         with open(self.log_file, "ab") as log:
@@ -32,10 +36,24 @@ class ClusterAgent:
     def wait_for_log(self, text):
         wait_for_line(self.log_file, self.process, text)
 
+    def advance(self, seconds):
+        """Sets the agent's clock forward."""
+        self.clock.write_text(f"{seconds}\n")
+
     def stop(self):
         """SIGTERM, and the end of it: exit code 0."""
         self.process.terminate()
         assert self.process.wait() == 0, self.log
+        return self.log
+
+    def stop_in_vain(self):
+        """The same where the last report cannot get through: a pod's default grace period of 30 s is
+        enough to leave by itself."""
+        self.process.terminate()
+        self.wait_for_log("reading what is left")
+        self.advance(25)
+        assert self.process.wait() == 0, self.log
+        assert "did not get through in time" in self.log
         return self.log
 
     def close(self):
