@@ -181,8 +181,10 @@ class Cluster:
         self.server.kubectl("apply", "-f", "-", input=json.dumps(body))
 
     def read(self, runs):
-        items = self.server.api().get(self.objects.path("Result", "default")).body["items"]
-        for item in items:
+        reply = self.server.api().get(self.objects.path("Result", "default"))
+        if reply.status == 429:  # the storage of a new kind is made at its first use
+            return
+        for item in reply.body["items"]:
             for run in runs:
                 if run.name == item["metadata"]["name"]:
                     run.status = item.get("status", {})
@@ -288,18 +290,18 @@ def demo(options):
     print(f"Training {len(runs)} networks on handwritten digits, {AT_ONCE} at a time. Each writes lines to a file;\n"
           f"the agent beside it publishes its Result, and from there comes what you see (the curve is val_loss).\n",
           flush=True)
-    try:
-        with target.prepare(runs):
+    with target.prepare(runs):
+        try:
             train_all(runs, target, Screen())
-            best = print_table(runs)
-            wrong = [text for text in map(Run.disagreement, runs) if text]
-            if wrong:
-                sys.exit("\n".join(wrong))
-            print("\nEvery published curve equals what its trainer computed.")
-            target.epilogue(best)
-    finally:
-        for run in runs:
-            run.stop()
+        finally:
+            for run in runs:
+                run.stop()
+        best = print_table(runs)
+        wrong = [text for text in map(Run.disagreement, runs) if text]
+        if wrong:
+            sys.exit("\n".join(wrong))
+        print("\nEvery published curve equals what its trainer computed.")
+        target.epilogue(best)
 
 
 def main():
