@@ -28,6 +28,7 @@ SETTINGS = [{"lr": lr, "hidden": hidden} for lr, hidden in
 AT_ONCE = 2
 FRAME_S = 0.25
 BLOCKS = "▁▂▃▄▅▆▇█"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Leave(BaseException):
@@ -38,6 +39,8 @@ class Leave(BaseException):
 
 
 def leave(number, _):
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)  # one is enough; the way out is not to be cut short
     raise Leave(number)
 
 
@@ -47,15 +50,16 @@ def leave(number, _):
 class Run:
     """One setting: a trainer, and the agent beside it."""
 
-    def __init__(self, parameters, epochs, target):
+    def __init__(self, parameters, epochs, target, here):
         word = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:8]
         self.name = f"digits-{word}"
         self.parameters, self.epochs, self.target = parameters, epochs, target
-        self.directory = HERE / "runs" / self.name
-        self.history_file = HERE / "history" / f"{self.name}.json"
+        self.directory = here / "runs" / self.name
+        self.history_file = here / "history" / f"{self.name}.json"
+        self.log_file = here / f"{self.name}.log"
         self.trainer = self.agent = None
+        self.told = self.done = False
         self.status = {}
-        self.done = False
 
     def start(self):
         self.directory.mkdir(parents=True)
@@ -68,7 +72,7 @@ class Run:
         self.agent = subprocess.Popen(
             [AGENT, "--dir", self.directory, "--objective", "val_acc:max", "--interval", "250ms,250ms",
              *self.target.agent_flags()],
-            env={**environment, **described}, stderr=open(HERE / f"{self.name}.log", "w"), start_new_session=True)
+            env={**environment, **described}, stderr=self.log_file.open("w"), start_new_session=True)
         self.trainer = subprocess.Popen(
             [sys.executable, ROOT / "demo" / "train.py", "--lr", str(self.parameters["lr"]), "--hidden",
              str(self.parameters["hidden"]), "--epochs", str(self.epochs), "--metrics",
@@ -79,14 +83,14 @@ class Run:
         """A sidecar gets SIGTERM when the main container has ended."""
         if not self.trainer or self.done:
             return
-        if self.trainer.poll() is not None and self.agent.poll() is None and not getattr(self, "told", False):
+        if self.trainer.poll() is not None and self.agent.poll() is None and not self.told:
             self.agent.terminate()
             self.told = True
         if self.trainer.poll() is not None and self.agent.poll() is not None:
             self.done = True
             if self.trainer.returncode or self.agent.returncode:
                 sys.exit(f"{self.name}: trainer {self.trainer.returncode}, agent {self.agent.returncode}: see "
-                         f"{HERE / self.name}.log")
+                         f"{self.log_file}")
 
     def stop(self):
         for process in (self.trainer, self.agent):
@@ -125,8 +129,8 @@ class Run:
 class Files:
     """--to: a directory of manifests."""
 
-    def __init__(self):
-        self.directory = HERE / "results"
+    def __init__(self, here):
+        self.directory = here / "results"
 
     def agent_flags(self):
         return ["--to", self.directory]
@@ -140,23 +144,23 @@ class Files:
                 run.status = json.loads((self.directory / f"{run.name}.json").read_text())["status"]
 
     def epilogue(self, best):
-        here = self.directory.relative_to(ROOT)
-        print(f"\nThe Results are in {here}/, one manifest a run. Try next:\n"
-              f"  python3 -m json.tool {here}/{best.name}.json | less\n"
-              f"  build/release/agent/experiments-agent parse build/demo/runs/{best.name}/metrics.jsonl\n"
+        results, metrics, agent = map(os.path.relpath, (self.directory, best.directory / "metrics.jsonl", AGENT))
+        print(f"\nThe Results are in {results}/, one manifest a run. Try next:\n"
+              f"  python3 -m json.tool {results}/{best.name}.json | less\n"
+              f"  {agent} parse {metrics}\n"
               f"  make demo-cluster")
 
 
 class Cluster:
     """A real API server, and kubectl as a user has it."""
 
-    def __init__(self):
+    def __init__(self, here):
         sys.path.insert(0, str(ROOT / "tests"))
         from cluster import objects
         from cluster.apiserver import ApiServer
 
         self.objects = objects
-        self.server = ApiServer(HERE / "cluster")
+        self.server = ApiServer(here / "cluster")
 
     def agent_flags(self):
         return ["--server", self.server.server, "--ca-file", self.server.ca_file, "--token-file",
@@ -215,23 +219,29 @@ class Screen:
             self.say_progress(runs)
             return
         width = shutil.get_terminal_size().columns
-        lines = [self.line(run, width) for run in runs]
+        lines = [self.heading(width), *(self.line(run, width) for run in runs)]
         # One write a frame, so that it does not flicker.
         frame = (f"\033[{self.lines}A" if self.lines else "") + "".join(f"\033[2K{line}\n" for line in lines)
         sys.stdout.write(frame)
         sys.stdout.flush()
         self.lines = len(lines)
 
+    @staticmethod
+    def room_for_curve(width):
+        return max(0, min(40, width - 60))
+
+    def heading(self, width):
+        return self.paint("2", f"  {'run':<17}{'lr':<7}{'hidden':<8}{'epoch':<8}"
+                               f"{'val_loss':<{self.room_for_curve(width)}}{'val_acc':>17}"[:width])
+
     def line(self, run, width):
-        status = run.status
+        epoch, losses, accuracies = run.status.get("epoch", 0), run.values("val_loss"), run.values("val_acc")
         mark = "✓" if run.done else "▸" if run.trainer else "·"
-        epoch = f"{status.get('epoch', 0):>3}/{run.epochs}"
-        losses, accuracies = run.values("val_loss"), run.values("val_acc")
-        numbers = f"val_loss {losses[-1]:.3f}  val_acc {accuracies[-1]:.3f}" if losses and losses[-1] is not None else ""
-        left = f"{mark} {run.name}  lr {run.parameters['lr']:<5}  hidden {run.parameters['hidden']:<2}  epoch {epoch}  "
-        room = max(0, width - len(left) - len("val_loss 0.000  val_acc 0.000") - 2)
-        return (self.paint("2" if not run.trainer else "0", left) + self.paint("36", sparkline(losses, min(room, 40)))
-                + "  " + self.paint("1", numbers))
+        left = (f"{mark} {run.name:<17}{run.parameters['lr']:<7}{run.parameters['hidden']:<8}"
+                f"{f'{epoch}/{run.epochs}':<8}")
+        numbers = f"{losses[-1]:>8.4f} {accuracies[-1]:>8.4f}" if losses and losses[-1] is not None else ""
+        return (self.paint("0" if run.trainer else "2", left)
+                + self.paint("36", sparkline(losses, self.room_for_curve(width))) + self.paint("1", numbers))
 
     def say_progress(self, runs):
         for run in runs:
@@ -283,10 +293,11 @@ def train_all(runs, target, screen):
 
 
 def demo(options):
-    shutil.rmtree(HERE, ignore_errors=True)
-    HERE.mkdir(parents=True)
-    target = Cluster() if options.cluster else Files()
-    runs = [Run(parameters, options.epochs, target) for parameters in SETTINGS[:options.runs]]
+    here = options.directory.resolve()
+    shutil.rmtree(here, ignore_errors=True)
+    here.mkdir(parents=True)
+    target = (Cluster if options.cluster else Files)(here)
+    runs = [Run(parameters, options.epochs, target, here) for parameters in SETTINGS[:options.runs]]
     print(f"Training {len(runs)} networks on handwritten digits, {AT_ONCE} at a time. Each writes lines to a file;\n"
           f"the agent beside it publishes its Result, and from there comes what you see (the curve is val_loss).\n",
           flush=True)
@@ -309,8 +320,9 @@ def main():
     parser.add_argument("--cluster", action="store_true", help="publish to a real API server")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--runs", type=int, default=len(SETTINGS))
+    parser.add_argument("--directory", type=pathlib.Path, default=HERE, help="emptied, then filled; build/demo else")
     options = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, leave)
     try:
         demo(options)
