@@ -473,6 +473,7 @@ static int set_up_api(struct agent *agent) {
                 .interval_min_ms = options->interval_min_ms ? options->interval_min_ms : SPACING_MIN_MS,
                 .interval_max_ms = options->interval_max_ms ? options->interval_max_ms : SPACING_MAX_MS,
                 .objective_is_given = options->objective != NULL,
+                .watch = options->watch,
                 .hooks = { agent, write_patch, write_bare_manifest, learned, attempt, stop_requested, finished },
         };
         int r = set_up_kube(agent);

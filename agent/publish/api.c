@@ -5,12 +5,13 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "kube/json_get.h"
 #include "publish/spacing.h"
+#include "publish/watch.h"
 #include "result/result.h"
 
 enum {
@@ -41,6 +42,7 @@ struct api {
         struct kube_request *request; /* the call that is under way */
         struct loop_timer *timer;     /* the next step */
         struct loop_timer *deadline;  /* of api_finish() */
+        struct watch *watch;          /* NULL without --watch */
 
         char *resource_version, *uid; /* of the Result as last seen; NULL: never seen */
         int64_t generation;
@@ -60,14 +62,6 @@ struct api {
 };
 
 static void step(struct api *api);
-
-static double random_fraction(void) {
-        uint32_t bits = 0;
-
-        if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != (ssize_t)sizeof(bits))
-                bits = (uint32_t)rand();
-        return bits / 4294967296.0;
-}
 
 static int64_t now(const struct api *api) {
         return loop_now_ms(api->config.loop);
@@ -98,6 +92,7 @@ static void finished(struct api *api, int result) {
         loop_timer_clear(api->deadline);
         api->finishing = false;
         api->is_over = true;
+        api->watch = watch_free(api->watch);
         api->config.hooks.finished(api->config.hooks.userdata, result);
 }
 
@@ -278,6 +273,7 @@ static void step(struct api *api) {
                 rest(api);
                 break;
         case STATE_CLOSED:
+                api->watch = watch_free(api->watch);
                 if (api->finishing)
                         finished(api, 0);
                 break;
@@ -564,6 +560,18 @@ static void on_deadline(void *userdata) {
         finished(api, -ETIMEDOUT);
 }
 
+static void on_watch(void *userdata, int64_t generation) {
+        struct api *api = userdata;
+
+        if (api->is_over || generation == api->generation)
+                return;
+        log_debug("publish: the watch tells of a change");
+        api->look_ms = now(api);
+        /* This comes from inside of a call: the look starts from the loop. */
+        if (api->state == STATE_REST && !api->request && api->failures == 0)
+                loop_timer_set(api->timer, 0);
+}
+
 void api_changed(struct api *api) {
         api->changed = true;
         if (api->state == STATE_REST && !api->request && api->failures == 0)
@@ -596,6 +604,9 @@ int api_new(struct api **ret_api, const struct api_config *config) {
         r = loop_timer_new(&api->timer, config->loop, on_timer, api);
         if (r == 0)
                 r = loop_timer_new(&api->deadline, config->loop, on_deadline, api);
+        if (r == 0 && config->watch)
+                r = watch_new(&api->watch, config->loop, config->kube, config->identity->namespace_name,
+                              config->identity->job, on_watch, api);
         if (r < 0) {
                 api_free(api);
                 return r;
@@ -611,6 +622,7 @@ struct api *api_free(struct api *api) {
         if (!api)
                 return NULL;
         kube_request_cancel(api->request);
+        watch_free(api->watch);
         loop_timer_free(api->timer);
         loop_timer_free(api->deadline);
         buffer_release(&api->sent);

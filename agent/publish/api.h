@@ -35,6 +35,7 @@ struct api_config {
         struct kube *kube;         /* borrowed */
         struct identity *identity; /* borrowed; completed with what the server knows */
         int64_t interval_min_ms, interval_max_ms;
+        bool watch;                /* know of a stop request at once, not with the next look (30 s) */
         bool objective_is_given;   /* no need to ask the Experiment for it */
         struct api_hooks hooks;
 };

@@ -145,18 +145,59 @@ def test_an_old_pod_that_was_cut_off_stops(start, results, api):
     assert results.get("cut")["metadata"]["uid"] == result["metadata"]["uid"]
 
 
+def request_stop(results, api, name):
+    patch = {"spec": {"stop": {"requested": True, "reason": "median rule"}}}
+    assert api.patch(f"{results.path}/{name}", patch).status == 200
+
+
 def test_somebody_elses_write_is_seen_and_ours_goes_on(start, results, api):
     agent = start("busy")
     append(agent.metrics, {"epoch": 1, "loss": 1})
     results.wait_for_accepted("busy", 1)
-    patch = {"spec": {"stop": {"requested": True, "reason": "median rule"}}}
-    assert api.patch(f"{results.path}/busy", patch).status == 200
+    request_stop(results, api, "busy")
     append(agent.metrics, {"epoch": 2, "loss": 0.5})
     status = results.wait_for_accepted("busy", 2)["status"]
     assert curve(status, "loss") == {1: 1, 2: 0.5}
     agent.wait_for_log("a stop was requested: median rule")
     agent.stop()
     assert results.get("busy")["status"]["phase"] == "Stopped"
+
+
+def test_a_stop_request_is_seen_without_anything_to_publish(start, results, api):
+    agent = start("quiet")
+    append(agent.metrics, {"epoch": 1, "loss": 1})
+    results.wait_for_accepted("quiet", 1)
+    request_stop(results, api, "quiet")
+    agent.advance(31)
+    agent.wait_for_log("a stop was requested: median rule")
+    agent.stop()
+
+
+def test_a_watch_tells_of_a_stop_request_at_once(start, results, api):
+    """The clock stands as good as still: it is no look that finds it."""
+    agent = start("watched", "--watch")
+    append(agent.metrics, {"epoch": 1, "loss": 1})
+    results.wait_for_accepted("watched", 1)
+    request_stop(results, api, "watched")
+    agent.wait_for_log("a stop was requested: median rule")
+    log = agent.stop()
+    assert "the watch tells of a change" in log[:log.index("a stop was requested")]
+
+
+def test_a_watch_survives_the_server(start, private_cluster):
+    api = private_cluster.api()
+    path = "/apis/ml.intel.com/v2/namespaces/default/results/watch-outage"
+    agent = start("watch-outage", "--watch", "--namespace", "default", "--token-file", private_cluster.token_file,
+                  server=private_cluster.server, ca_file=private_cluster.ca_file)
+    append(agent.metrics, {"epoch": 1, "loss": 1})
+    agent.wait_for_log("publish: resting")
+    private_cluster.stop_apiserver()
+    agent.wait_for_log("watching the Result: unreachable")
+    private_cluster.start_apiserver()
+    assert api.patch(path, {"spec": {"stop": {"requested": True, "reason": "median rule"}}}).status == 200
+    agent.wait_for_log("the watch tells of a change")
+    agent.wait_for_log("a stop was requested: median rule")
+    agent.stop()
 
 
 def test_a_result_that_is_deleted_is_made_anew_complete(start, results, api, make_job):
