@@ -764,6 +764,11 @@ class ApiServer:
                     any(f"/{plural}" in path for path in reply.body.get("paths", {}))
                     for plural in ("experiments", "results")):
                 return False
+            # A kind's storage is made at its first use; until then a list answers 429 "storage is
+            # (re)initializing", after its CRD was Established too (Kubernetes 1.34).
+            if any(api.get(f"/apis/{GROUP}/{version}/{plural}").status != 200
+                   for plural in ("experiments", "results")):
+                return False
         return True
 
     # --- within ---

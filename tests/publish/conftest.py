@@ -81,6 +81,7 @@ class Results:
         try:
             for line in connection.getresponse():
                 event = json.loads(line)
+                assert "type" in event, f"the watch of {name} was refused: {event}"
                 if event["type"] in ("ADDED", "MODIFIED") and condition(event["object"].get("status", {})):
                     return event["object"]
         finally:
