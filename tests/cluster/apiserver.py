@@ -765,7 +765,7 @@ class ApiServer:
                     for plural in ("experiments", "results")):
                 return False
             # A kind's storage is made at its first use; until then a list answers 429 "storage is
-            # (re)initializing", after its CRD was Established too (Kubernetes 1.34).
+            # (re)initializing", after its CRD was Established too (Kubernetes 1.36).
             if any(api.get(f"/apis/{GROUP}/{version}/{plural}").status != 200
                    for plural in ("experiments", "results")):
                 return False
