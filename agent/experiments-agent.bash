@@ -1,0 +1,30 @@
+# Completion of experiments-agent in bash.
+_experiments_agent() {
+        local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
+        local flags="--dir --metrics --to --server --ca-file --token-file --client-cert --client-key
+                --namespace --job --output --interval --axis --aggregate --objective --owner --watch
+                --verbose --log-format --help --version"
+
+        COMPREPLY=()
+        if [[ ${COMP_WORDS[1]} == parse && $COMP_CWORD -gt 1 ]]; then
+                if [[ $word == -* ]]; then
+                        mapfile -t COMPREPLY < <(compgen -W "--records --why" -- "$word")
+                else
+                        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+                fi
+                return
+        fi
+        case $before in
+        --dir|--to|-d|-t) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+        --metrics|--ca-file|--token-file|--client-cert|--client-key|-m)
+                mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+        --axis) mapfile -t COMPREPLY < <(compgen -W "auto epoch step trial row" -- "$word") ;;
+        --aggregate) mapfile -t COMPREPLY < <(compgen -W "last mean min max" -- "$word") ;;
+        --owner) mapfile -t COMPREPLY < <(compgen -W "auto experiment job none" -- "$word") ;;
+        --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
+        --server|--namespace|--job|--output|--interval|--objective|-[snjoi]) ;;
+        *) if [[ $COMP_CWORD -eq 1 ]]; then flags="parse $flags"; fi
+           mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word") ;;
+        esac
+}
+complete -o filenames -F _experiments_agent experiments-agent
