@@ -161,10 +161,6 @@ static void print_table(const struct parsing *parsing, const struct stream *stre
                         const struct format *format) {
         struct stream_counts counts = stream_counts(stream);
 
-        if (!format) {
-                printf("%s: no metrics file of a known format\n", parsing->path);
-                return;
-        }
         printf("%s: %s, %llu records, %llu lines rejected\n", parsing->path, format->description,
                (unsigned long long)counts.records, (unsigned long long)counts.rejects);
         if (counts.unrecognised > 0)
@@ -246,9 +242,9 @@ static int parse_file(const char *path, const struct format *named, enum mode mo
                 r = parsing.error;
         if (r < 0)
                 return cannot(path, r);
-        if (mode == MODE_TABLE)
+        if (format && mode == MODE_TABLE)
                 print_table(&parsing, stream, format);
-        else if (!format)
+        if (!format)
                 fprintf(stderr, PROGRAM ": %s: no metrics file of a known format\n", path);
         return format ? 0 : EXIT_NOT_UNDERSTOOD;
 }

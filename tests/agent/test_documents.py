@@ -7,15 +7,10 @@ import subprocess
 
 import pytest
 
-from harness import AGENT, clean_environment
+from harness import AGENT, clean_environment, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-
-
-def run(*arguments, env=None, **more):
-    return subprocess.run([AGENT, *map(str, arguments)], capture_output=True, text=True,
-                          env=clean_environment(env), **more)
 
 
 def flags_of_help():
