@@ -146,11 +146,13 @@ class _Server6(_Server):
 
 
 class FaultProxy:
-    def __init__(self, server, ca_file, names="IP:127.0.0.1", address="127.0.0.1"):
+    def __init__(self, server, ca_file, names="IP:127.0.0.1", address="127.0.0.1", wants_client_cert=False):
+        """wants_client_cert: only who shows ca_file with its key as client certificate gets in."""
         self.host, port = server.removeprefix("https://").rsplit(":", 1)
         self.port = int(port)
         self.context = ssl.create_default_context(cafile=str(ca_file))
         self.names, self.address = names, address
+        self.wants_client_cert = wants_client_cert
         self.requests = []
         self._rules = []
         self._changed = threading.Condition()
@@ -158,14 +160,17 @@ class FaultProxy:
     def __enter__(self):
         self._directory = tempfile.TemporaryDirectory()
         directory = pathlib.Path(self._directory.name)
-        self.ca_file, key = directory / "cert.pem", directory / "key.pem"
+        self.ca_file, self.key_file = directory / "cert.pem", directory / "key.pem"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
                         "-nodes", "-days", "2", "-subj", "/CN=proxy", "-addext", f"subjectAltName={self.names}",
-                        "-keyout", key, "-out", self.ca_file], check=True, capture_output=True)
+                        "-keyout", self.key_file, "-out", self.ca_file], check=True, capture_output=True)
         self._http = (_Server6 if ":" in self.address else _Server)((self.address, 0), _Handler)
         self._http.proxy = self
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.ca_file, key)
+        context.load_cert_chain(self.ca_file, self.key_file)
+        if self.wants_client_cert:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.ca_file)
         self._http.socket = context.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,))
         self._thread.start()

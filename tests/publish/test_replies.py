@@ -266,6 +266,28 @@ def test_a_token_that_goes_bad_and_comes_back(start, results, agent_token):
     results.wait_for_accepted("revoked", 2)
 
 
+def test_a_client_certificate_opens_the_door(cluster, start, results):
+    with FaultProxy(cluster.server, cluster.ca_file, wants_client_cert=True) as door:
+        there = {"server": door.server, "ca_file": door.ca_file}
+        refused = start("without", **there)
+        append(refused.metrics, {"epoch": 1, "loss": 1})
+        refused.wait_for_log("unreachable")
+        append(start("with", "--client-cert", door.ca_file, "--client-key", door.key_file, **there).metrics,
+               {"epoch": 2, "loss": 0.5})
+        results.wait_for_accepted("with", 1)
+        assert results.get("without") is None
+
+
+def test_only_index_0_of_an_indexed_job_publishes(start, results):
+    second = start("indexed", env={"JOB_COMPLETION_INDEX": "1"})
+    second.wait_for_log("only index 0")
+    append(second.metrics, {"epoch": 1, "loss": 1})
+    second.stop()
+    assert results.get("indexed") is None
+    start("indexed", env={"JOB_COMPLETION_INDEX": "0"})
+    results.wait_for_accepted("indexed", 1)
+
+
 def test_proxies_of_the_environment_are_ignored(start, results):
     dead = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY")}
     append(start("direct", env=dead).metrics, {"epoch": 1, "loss": 1})
