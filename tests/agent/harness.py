@@ -59,7 +59,7 @@ class Directory:
 class Agent:
     """One running agent that follows DIR and publishes to a directory beside it."""
 
-    def __init__(self, tmp_path, *flags, env=None, job="job-1", to=True, follow=True, limit_inotify=False):
+    def __init__(self, tmp_path, *flags, env=None, job="job-1", name_job=True, to=True, follow=True, limit_inotify=False):
         self.dir = tmp_path / "experiments"
         self.to = tmp_path / "results"
         self.job = job
@@ -67,7 +67,9 @@ class Agent:
         if follow:
             self.dir.mkdir(exist_ok=True)
         self.watch = Directory(self.to)
-        arguments = [AGENT, "--dir", self.dir, "--job", job, "--interval", "10ms,10ms"]
+        arguments = [AGENT, "--dir", self.dir, "--interval", "10ms,10ms"]
+        if name_job:
+            arguments += ["--job", job]
         if to:
             arguments += ["--to", self.to]
         environment = clean_environment(env)

@@ -2,29 +2,10 @@
 
 import json
 import os
-import signal
-import subprocess
 
 import pytest
 
-from harness import AGENT, Directory, append, clean_environment, run
-
-
-def run_until_published(arguments, variables, to):
-    """Runs the agent until it has published into the directory to; returns its log."""
-    directory = Directory(to)
-    process = subprocess.Popen([AGENT, *arguments], env=clean_environment(variables), stderr=subprocess.PIPE)
-    try:
-        directory.wait()
-        process.send_signal(signal.SIGTERM)
-        _, log = process.communicate()
-        assert process.returncode == 0, log
-        return log
-    finally:
-        directory.close()
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+from harness import append, run
 
 
 @pytest.mark.parametrize("arguments, flag, expected", [
@@ -82,13 +63,12 @@ def test_help_and_version_go_to_stdout():
     (["--job", "flag"], {"JOB_NAME": "original", "EXPERIMENTS_JOB": "variable"}, "flag"),
     (["-j", "flag"], {"EXPERIMENTS_JOB": "variable"}, "flag"),
 ])
-def test_a_flag_beats_a_variable_and_both_the_originals(flag, variables, job, tmp_path):
-    metrics = tmp_path / "metrics.jsonl"
-    append(metrics, {"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25})
-    to = tmp_path / "results"
-    agent = run_until_published(["--metrics", metrics, "--to", to, *flag], variables, to)
-    assert os.listdir(to) == [f"{job}.json"], agent
-    assert json.loads((to / f"{job}.json").read_text())["metadata"]["name"] == job
+def test_a_flag_beats_a_variable_and_both_the_originals(flag, variables, job, start):
+    agent = start(*flag, job=job, name_job=False, env=variables)
+    append(agent.dir / "metrics.jsonl", {"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25})
+    agent.wait_for_accepted(2)
+    assert os.listdir(agent.to) == [f"{job}.json"]
+    assert agent.result["metadata"]["name"] == job
 
 
 def test_the_log_as_json(start):
