@@ -118,6 +118,7 @@ static const char *add_metrics(struct options *options, const char *value, size_
         if (path_bytes == 0)
                 return "PATH[:FORMAT]";
         place->path = strndup(text, path_bytes);
+        place->is_named = true;
         options->n_metrics += place->path != NULL;
         return NULL;
 }

@@ -163,9 +163,6 @@ static void print_table(const struct parsing *parsing, const struct stream *stre
 
         printf("%s: %s, %llu records, %llu lines rejected\n", parsing->path, format->description,
                (unsigned long long)counts.records, (unsigned long long)counts.rejects);
-        if (counts.unrecognised > 0)
-                printf("  %llu lines before the first one that was understood\n",
-                       (unsigned long long)counts.unrecognised);
         if (fold_n_rows(parsing->fold) > 0)
                 print_columns(parsing->fold);
 }
@@ -219,11 +216,14 @@ static int cannot(const char *path, int error) {
 }
 
 static int parse_file(const char *path, const struct format *named, enum mode mode) {
-        static const struct fold_config config = { .axis = AXIS_AUTO, .metrics_max = FOLD_METRICS_MAX };
+        static const struct fold_config fold_config = { .axis = AXIS_AUTO, .metrics_max = FOLD_METRICS_MAX };
         CLEANUP(fold_freep) struct fold *fold = NULL;
         CLEANUP(stream_freep) struct stream *stream = NULL;
         struct parsing parsing = { .mode = mode, .path = path, .output = BUFFER_INIT(OUTPUT_BYTES_MAX) };
         const struct record_sink sink = { &parsing, take_record, take_reject };
+        const struct stream_config config = {
+                .source = slice_from(path), .format = named, .sink = &sink, .explain = mode == MODE_WHY,
+        };
         bool is_stdin = strcmp(path, "-") == 0;
         CLEANUP(cleanup_close) int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
         const struct format *format = NULL;
@@ -231,10 +231,10 @@ static int parse_file(const char *path, const struct format *named, enum mode mo
 
         if (fd < 0)
                 return cannot(path, -errno);
-        r = fold_new(&fold, &config);
+        r = fold_new(&fold, &fold_config);
         parsing.fold = fold;
         if (r == 0)
-                r = stream_new(&stream, slice_from(path), named, &sink, mode == MODE_WHY);
+                r = stream_new(&stream, &config);
         if (r == 0)
                 r = read_file(fd, stream, &format);
         buffer_release(&parsing.output);
@@ -242,11 +242,13 @@ static int parse_file(const char *path, const struct format *named, enum mode mo
                 r = parsing.error;
         if (r < 0)
                 return cannot(path, r);
-        if (format && mode == MODE_TABLE)
+        if (stream_counts(stream).records == 0) {
+                fprintf(stderr, PROGRAM ": %s: no metrics were found in it\n", path);
+                return EXIT_NOT_UNDERSTOOD;
+        }
+        if (mode == MODE_TABLE)
                 print_table(&parsing, stream, format);
-        if (!format)
-                fprintf(stderr, PROGRAM ": %s: no metrics file of a known format\n", path);
-        return format ? 0 : EXIT_NOT_UNDERSTOOD;
+        return 0;
 }
 
 /* --- the command --- */

@@ -271,17 +271,6 @@ static ssize_t consume(struct parser *parser, struct slice bytes, bool final, st
 
 /* --- recognising --- */
 
-static struct slice take_head_line(struct slice *head) {
-        const char *newline = memchr(head->data, '\n', head->size_bytes);
-        struct slice line = { head->data, newline ? (size_t)(newline - head->data) : head->size_bytes };
-        size_t used = line.size_bytes + (newline != NULL);
-
-        if (line.size_bytes > 0 && line.data[line.size_bytes - 1] == '\r')
-                line.size_bytes--;
-        *head = (struct slice){ head->data + used, head->size_bytes - used };
-        return line;
-}
-
 /* A row under a header: as many cells, and a number in one at least. */
 static bool is_row(struct slice line, struct slice header, char separator) {
         const char *at = line.data, *end = at + line.size_bytes;
@@ -295,24 +284,24 @@ static bool is_row(struct slice line, struct slice header, char separator) {
         return has_number;
 }
 
-static enum recognition recognise(struct slice head, bool at_start, bool final) {
-        struct slice rest = head, header, row;
+static enum recognition recognise(struct slice head, struct slice source, bool final) {
+        struct slice header;
+        bool complete;
         char separator;
 
-        if (!at_start)
-                return RECOGNITION_NO;
-        if (!memchr(head.data, '\n', head.size_bytes))
+        (void)source;
+        head = lines_skip_preamble(head);
+        if (head.size_bytes == 0)
                 return final ? RECOGNITION_NO : RECOGNITION_MORE;
-        header = take_head_line(&rest);
-        if (slice_starts_with(header, SLICE("\xef\xbb\xbf")))
-                header = (struct slice){ header.data + 3, header.size_bytes - 3 };
+        header = lines_take_first(&head, &complete);
+        if (!complete)
+                return final ? RECOGNITION_NO : RECOGNITION_MORE;
         separator = find_separator(header);
         if (!separator || !is_header(header, separator) || strchr("{[<", header.data[0]))
                 return RECOGNITION_NO;
-        if (!memchr(rest.data, '\n', rest.size_bytes) && !final)
+        if (!memchr(head.data, '\n', head.size_bytes) && !final)
                 return RECOGNITION_MORE;
-        row = take_head_line(&rest);
-        return is_row(row, header, separator) ? RECOGNITION_YES : RECOGNITION_NO;
+        return is_row(lines_take_first(&head, &complete), header, separator) ? RECOGNITION_YES : RECOGNITION_NO;
 }
 
 /* --- the format --- */
@@ -333,6 +322,8 @@ static void free_parser(struct parser *parser) {
 const struct format format_csv = {
         .name = "csv",
         .description = "CSV and TSV with a header line",
+        .rank = SOURCE_STRUCTURED,
+        .by_line = true,
         .recognise = recognise,
         .open = open_parser,
         .consume = consume,

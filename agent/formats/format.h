@@ -17,31 +17,37 @@ enum recognition {
 };
 
 struct parser; /* of one file; each format has its own struct behind it */
+struct filters;
 
 /* Where in its source a parser is, and who takes what it finds. */
 struct parse_context {
         struct slice source;             /* path, borrowed for the life of the parser */
         uint64_t line;                   /* number of the last line that was consumed; the parser counts it up */
         const struct record_sink *sink;
+        const struct filters *filters;   /* --filter: how to read text instead; NULL: none */
         bool explain;                    /* parse --why: also say why lines were passed over in peace */
 };
 
 struct format {
         const char *name;        /* as in --metrics PATH:FORMAT */
         const char *description; /* one line for --help */
+        enum source_rank rank;   /* of its records */
+        bool by_line;            /* consumes complete lines; what is left of the last one is offered again */
+        bool is_whole;           /* a document: when its file changes, it is read from its start again */
 
-        /* Is this the format of text that begins so? head begins at the start of a line; at_start:
-         * of the file's first line that is neither blank nor a comment. final: no more will come. */
-        enum recognition (*recognise)(struct slice head, bool at_start, bool final);
+        /* Is this the format of a file that begins so? head is from the first byte on, source its
+         * path; final: no more will come, or enough has, so MORE counts as NO. */
+        enum recognition (*recognise)(struct slice head, struct slice source, bool final);
 
         /* 0 or -ENOMEM. *ret_parser is the caller's, to be freed with free(). */
         int (*open)(struct parser **ret_parser);
 
         /* Takes from the front of bytes what is complete and hands records and rejects to the
-         * context's sink. Returns the bytes consumed; what was not is offered again with more behind
-         * it. With final set, an unfinished last line counts as complete and everything is consumed.
-         * Negative errno: memory is short; nothing was consumed, or what was consumed is lost and
-         * counted by a reject. */
+         * context's sink. Returns the bytes consumed: all of them, or with by_line at least every
+         * complete line; what was not is offered again with more behind it. With final set, an
+         * unfinished last line counts as complete and everything is consumed; bytes may be empty
+         * then. Negative errno: memory is short; nothing was consumed, or what was consumed is lost
+         * and counted by a reject. */
         ssize_t (*consume)(struct parser *parser, struct slice bytes, bool final,
                            struct parse_context *context);
 

@@ -336,7 +336,7 @@ static int take_line(struct parser *parser, struct slice line, struct parse_cont
 
         if (line.size_bytes == 0 || line.data[0] != '{' || line.data[line.size_bytes - 1] != '}')
                 line = line_trim(line, context->line == 1);
-        if (line.size_bytes == 0)
+        if (line.size_bytes == 0 || line.data[0] == '#')
                 return 0;
         if (line.data[0] != '{') {
                 line_reject(context, line, 1, "a JSON object, { … }");
@@ -388,26 +388,27 @@ static enum says read_head_line(struct slice line) {
         return says;
 }
 
-/* A line that says where in the training it is, is a record anywhere. One without could as well be
- * settings (config.json on one line): it takes two of them, at the start of a file. */
-static enum recognition recognise(struct slice head, bool at_start, bool final) {
-        enum says says = SAYS_NOTHING;
-
+/* A line that says where in the training it is, is a record. One without could as well be settings
+ * (config.json on one line): it takes two of them. */
+static enum recognition recognise(struct slice head, struct slice source, bool final) {
+        (void)source;
+        head = lines_skip_preamble(head);
+        if (head.size_bytes == 0)
+                return final ? RECOGNITION_NO : RECOGNITION_MORE;
         for (int n = 0; n < 2; n++) {
-                const char *newline = memchr(head.data, '\n', head.size_bytes);
-                struct slice line = { head.data, newline ? (size_t)(newline - head.data) : head.size_bytes };
+                bool complete;
+                struct slice line = line_trim(lines_take_first(&head, &complete), false);
+                enum says says;
 
-                line = line_trim(line, at_start && n == 0);
                 if (line.size_bytes > 0 && line.data[0] != '{')
                         return RECOGNITION_NO;
-                if (!newline && !final)
+                if (!complete && !final)
                         return RECOGNITION_MORE;
                 says = read_head_line(line);
                 if (says == SAYS_X)
                         return RECOGNITION_YES;
-                if (says == SAYS_NOTHING || !newline || !at_start)
+                if (says == SAYS_NOTHING || !complete)
                         return RECOGNITION_NO;
-                head = (struct slice){ newline + 1, head.size_bytes - (size_t)(newline + 1 - head.data) };
         }
         return RECOGNITION_YES;
 }
@@ -439,6 +440,8 @@ static void free_parser(struct parser *parser) {
 const struct format format_jsonl = {
         .name = "jsonl",
         .description = "JSON lines",
+        .rank = SOURCE_STRUCTURED,
+        .by_line = true,
         .recognise = recognise,
         .open = open_parser,
         .consume = consume,

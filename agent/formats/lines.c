@@ -52,3 +52,30 @@ void line_reject(struct parse_context *context, struct slice line, size_t column
 
         context->sink->take_reject(context->sink->userdata, &reject);
 }
+
+struct slice lines_take_first(struct slice *head, bool *ret_complete) {
+        const char *newline = memchr(head->data, '\n', head->size_bytes);
+        struct slice line = { head->data, newline ? (size_t)(newline - head->data) : head->size_bytes };
+        size_t used = line.size_bytes + (newline != NULL);
+
+        if (line.size_bytes > 0 && line.data[line.size_bytes - 1] == '\r')
+                line.size_bytes--;
+        *head = (struct slice){ head->data + used, head->size_bytes - used };
+        *ret_complete = newline != NULL;
+        return line;
+}
+
+struct slice lines_skip_preamble(struct slice head) {
+        if (slice_starts_with(head, SLICE("\xef\xbb\xbf")))
+                head = (struct slice){ head.data + 3, head.size_bytes - 3 };
+        while (head.size_bytes > 0) {
+                struct slice rest = head;
+                bool complete;
+                struct slice line = line_trim(lines_take_first(&rest, &complete), false);
+
+                if (line.size_bytes > 0 && line.data[0] != '#')
+                        break;
+                head = rest;
+        }
+        return head;
+}

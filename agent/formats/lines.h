@@ -21,3 +21,10 @@ struct slice line_trim(struct slice line, bool is_first);
 
 /* Hands a reject to the context's sink, with the line's number; column from 1, 0: the whole line. */
 void line_reject(struct parse_context *context, struct slice line, size_t column, const char *expected);
+
+/* The head of a file without byte order mark, and without the blank and comment lines that it begins
+ * with. Empty while there is nothing but those. */
+struct slice lines_skip_preamble(struct slice head);
+
+/* Cuts the first line off, without its line end; *ret_complete says whether that was there. */
+struct slice lines_take_first(struct slice *head, bool *ret_complete);

@@ -8,32 +8,33 @@
 
 struct stream {
         char *source;
-        const struct format *named;  /* by the user, or NULL */
+        struct stream_config config;
         const struct format *format; /* NULL: not known yet */
         struct parser *parser;
         struct parse_context context;
-        struct record_sink counting; /* counts, and hands on to the owner's */
-        const struct record_sink *sink;
+        struct record_sink counting; /* counts, ranks, and hands on to the owner's */
         struct buffer pending;       /* an unfinished line, or what is not recognised yet */
         struct stream_counts counts;
-        bool at_start;               /* no line yet that is neither blank nor a comment */
+        bool refused;                /* of no known format */
         bool skipping;               /* in a line over the limit: until its end */
 };
 
-/* --- counting --- */
+/* --- what the parser says --- */
 
 static void take_record(void *userdata, const struct record *record) {
         struct stream *stream = userdata;
+        struct record ranked = *record;
 
+        ranked.rank = stream->config.is_named ? SOURCE_NAMED : stream->format->rank;
         stream->counts.records++;
-        stream->sink->take_record(stream->sink->userdata, record);
+        stream->config.sink->take_record(stream->config.sink->userdata, &ranked);
 }
 
 static void take_reject(void *userdata, const struct reject *reject) {
         struct stream *stream = userdata;
 
         stream->counts.rejects++;
-        stream->sink->take_reject(stream->sink->userdata, reject);
+        stream->config.sink->take_reject(stream->config.sink->userdata, reject);
 }
 
 /* --- the stream as a whole --- */
@@ -53,22 +54,24 @@ static void close_parser(struct stream *stream) {
         stream->format = NULL;
 }
 
-int stream_new(struct stream **ret_stream, struct slice source, const struct format *format,
-               const struct record_sink *sink, bool explain) {
+int stream_new(struct stream **ret_stream, const struct stream_config *config) {
         CLEANUP(stream_freep) struct stream *stream = calloc(1, sizeof(*stream));
 
         if (!stream)
                 return -ENOMEM;
-        stream->source = strndup(source.data, source.size_bytes);
+        stream->source = strndup(config->source.data, config->source.size_bytes);
         if (!stream->source)
                 return -ENOMEM;
-        stream->sink = sink;
-        stream->named = format;
+        stream->config = *config;
+        stream->config.source = (struct slice){ stream->source, config->source.size_bytes };
         stream->counting = (struct record_sink){ stream, take_record, take_reject };
-        stream->context = (struct parse_context){ .source = { stream->source, source.size_bytes },
-                                                  .sink = &stream->counting, .explain = explain };
+        stream->context = (struct parse_context){
+                .source = stream->config.source,
+                .sink = &stream->counting,
+                .filters = config->filters,
+                .explain = config->explain,
+        };
         stream->pending = BUFFER_INIT(LINE_BYTES_MAX);
-        stream->at_start = true;
         *ret_stream = STEAL(stream);
         return 0;
 }
@@ -91,25 +94,21 @@ void stream_restart(struct stream *stream) {
         close_parser(stream);
         buffer_clear(&stream->pending);
         stream->context.line = 0;
-        stream->at_start = true;
+        stream->refused = false;
         stream->skipping = false;
 }
 
 /* --- recognising --- */
 
-static bool is_blank_or_comment(struct slice line) {
-        size_t i = 0;
-
-        while (i < line.size_bytes && (line.data[i] == ' ' || line.data[i] == '\t' || line.data[i] == '\r'))
-                i++;
-        return i == line.size_bytes || line.data[i] == '#';
-}
-
-/* Which format begins here; RECOGNITION_MORE as long as one cannot tell. */
+/* The first format of the table that says yes; RECOGNITION_MORE as long as one before it may. */
 static enum recognition recognise(const struct stream *stream, struct slice head, bool final,
                                   const struct format **ret_format) {
+        if (stream->config.format) {
+                *ret_format = stream->config.format;
+                return RECOGNITION_YES;
+        }
         for (const struct format *const *format = formats; *format; format++) {
-                enum recognition answer = (*format)->recognise(head, stream->at_start, final);
+                enum recognition answer = (*format)->recognise(head, stream->config.source, final);
 
                 *ret_format = *format;
                 if (answer != RECOGNITION_NO)
@@ -118,56 +117,34 @@ static enum recognition recognise(const struct stream *stream, struct slice head
         return RECOGNITION_NO;
 }
 
-/* Looks at the start of each line until one is of a known format. Returns the bytes that were passed
- * over; stream->format is set when one was found. */
-static ssize_t find_format(struct stream *stream, struct slice bytes, bool final) {
-        size_t at = 0;
+/* True when the format is open now. False: more is needed, the stream is refused, or *ret_error. */
+static bool find_format(struct stream *stream, struct slice head, bool final, int *ret_error) {
+        const struct format *format;
+        enum recognition answer;
 
-        if (stream->named)
-                return open_parser(stream, stream->named);
-        while (at < bytes.size_bytes) {
-                struct slice head = { bytes.data + at, bytes.size_bytes - at };
-                const char *newline = memchr(head.data, '\n', head.size_bytes);
-                struct slice line = { head.data, newline ? (size_t)(newline - head.data) : head.size_bytes };
-                const struct format *format;
-                enum recognition answer;
-
-                if (!newline && !final && is_blank_or_comment(line))
-                        break;
-                answer = is_blank_or_comment(line) ? RECOGNITION_NO : recognise(stream, head, final, &format);
-                if (answer == RECOGNITION_YES) {
-                        int r = open_parser(stream, format);
-
-                        return r < 0 ? r : (ssize_t)at;
-                }
-                if (answer == RECOGNITION_MORE || (!newline && !final))
-                        break;
-                stream->counts.unrecognised += !is_blank_or_comment(line);
-                stream->at_start = stream->at_start && is_blank_or_comment(line);
-                stream->context.line++;
-                at += line.size_bytes + (newline != NULL);
-        }
-        return (ssize_t)at;
+        *ret_error = 0;
+        final = final || head.size_bytes >= STREAM_HEAD_BYTES_MAX;
+        answer = recognise(stream, head, final, &format);
+        if (answer == RECOGNITION_YES)
+                *ret_error = open_parser(stream, format);
+        else if (answer == RECOGNITION_NO || final)
+                stream->refused = true;
+        return answer == RECOGNITION_YES && *ret_error == 0;
 }
 
 /* --- pushing --- */
 
 /* Takes what is complete from the front of bytes; returns how many bytes that was. */
 static ssize_t take(struct stream *stream, struct slice bytes, bool final) {
-        ssize_t passed = 0, taken;
-        uint64_t before;
+        uint64_t before = stream->context.line;
+        ssize_t taken;
+        int r;
 
-        if (!stream->format) {
-                passed = find_format(stream, bytes, final);
-                if (passed < 0 || !stream->format)
-                        return passed;
-        }
-        before = stream->context.line;
-        taken = stream->format->consume(stream->parser,
-                                        (struct slice){ bytes.data + passed, bytes.size_bytes - (size_t)passed },
-                                        final, &stream->context);
+        if (!stream->format && !find_format(stream, bytes, final, &r))
+                return r < 0 ? r : stream->refused ? (ssize_t)bytes.size_bytes : 0;
+        taken = stream->format->consume(stream->parser, bytes, final, &stream->context);
         stream->counts.lines += stream->context.line - before;
-        return taken < 0 ? taken : passed + taken;
+        return taken;
 }
 
 /* Passes over the rest of a line that is too long. */
@@ -186,11 +163,10 @@ static void start_skipping(struct stream *stream) {
         line_reject(&stream->context, buffer_slice(&stream->pending), 0, LINE_EXPECTED_SHORTER);
         buffer_clear(&stream->pending);
         stream->skipping = true;
-        stream->at_start = false;
 }
 
-/* Completes the unfinished line that is kept with the start of bytes, up to its newline; returns
- * what is left of bytes. */
+/* Completes what is kept with the start of bytes, up to a newline where lines are what counts;
+ * *bytes is what is left then. */
 static int complete_pending(struct stream *stream, struct slice *bytes) {
         const char *newline = memchr(bytes->data, '\n', bytes->size_bytes);
         size_t size = newline ? (size_t)(newline + 1 - bytes->data) : bytes->size_bytes;
@@ -204,7 +180,7 @@ static int complete_pending(struct stream *stream, struct slice *bytes) {
         if (r < 0)
                 return r;
         *bytes = (struct slice){ bytes->data + size, bytes->size_bytes - size };
-        if (!newline)
+        if (!newline && stream->format && stream->format->by_line)
                 return 0;
         taken = take(stream, buffer_slice(&stream->pending), false);
         if (taken < 0)
@@ -224,7 +200,7 @@ static int keep(struct stream *stream, struct slice bytes) {
 }
 
 int stream_push(struct stream *stream, struct slice bytes) {
-        while (bytes.size_bytes > 0) {
+        while (bytes.size_bytes > 0 && !stream->refused) {
                 ssize_t taken;
                 int r;
 
@@ -250,7 +226,7 @@ int stream_push(struct stream *stream, struct slice bytes) {
 int stream_finish(struct stream *stream) {
         ssize_t taken = 0;
 
-        if (stream->pending.size_bytes > 0)
+        if (!stream->refused && (stream->format || stream->pending.size_bytes > 0))
                 taken = take(stream, buffer_slice(&stream->pending), true);
         buffer_clear(&stream->pending);
         stream->skipping = false;
@@ -259,6 +235,10 @@ int stream_finish(struct stream *stream) {
 
 const struct format *stream_format(const struct stream *stream) {
         return stream->format;
+}
+
+bool stream_is_refused(const struct stream *stream) {
+        return stream->refused;
 }
 
 struct stream_counts stream_counts(const struct stream *stream) {

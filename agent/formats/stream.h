@@ -11,19 +11,28 @@
 #include "formats/lines.h"
 #include "result/record.h"
 
+/* What cannot be told from so many bytes at the start of a file is not told from more. */
+enum { STREAM_HEAD_BYTES_MAX = 256 * 1024 };
+
 struct stream;
+
+struct stream_config {
+        struct slice source;              /* names it in records and rejects; copied */
+        const struct format *format;      /* NULL: found by content */
+        bool is_named;                    /* the user pointed at this source: it owns what it reports */
+        const struct filters *filters;    /* borrowed; NULL: none */
+        const struct record_sink *sink;   /* borrowed for the life of the stream */
+        bool explain;                     /* see struct parse_context */
+};
 
 struct stream_counts {
         uint64_t lines;      /* complete lines seen */
         uint64_t records;    /* handed to the sink */
         uint64_t rejects;    /* handed to the sink */
-        uint64_t unrecognised; /* lines before the format was found */
 };
 
-/* source (copied) names it in records and rejects; format NULL: found by content. sink is borrowed
- * for the life of the stream. 0 or -ENOMEM. */
-int stream_new(struct stream **ret_stream, struct slice source, const struct format *format,
-               const struct record_sink *sink, bool explain);
+/* 0 or -ENOMEM. */
+int stream_new(struct stream **ret_stream, const struct stream_config *config);
 struct stream *stream_free(struct stream *stream); /* NULL allowed; returns NULL */
 void stream_freep(struct stream **stream);
 
@@ -33,12 +42,15 @@ int stream_push(struct stream *stream, struct slice bytes);
 /* No more will come: an unfinished last line counts as complete. */
 int stream_finish(struct stream *stream);
 
-/* The source begins anew (replaced, truncated): an unfinished line is dropped, line numbers and
- * header start over; a format given by name stays. */
+/* The source begins anew (replaced, truncated, a document that changed): an unfinished line is
+ * dropped, line numbers and header start over; a format given by name stays. */
 void stream_restart(struct stream *stream);
 
 /* The format, or NULL while it is not known. */
 const struct format *stream_format(const struct stream *stream);
+
+/* Is it none of the formats? Then all that is pushed is passed over until it begins anew. */
+bool stream_is_refused(const struct stream *stream);
 
 /* Counts since stream_new(). */
 struct stream_counts stream_counts(const struct stream *stream);

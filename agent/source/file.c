@@ -13,8 +13,6 @@
 enum {
         READ_BYTES = 256 * 1024,
         LOOK_BYTES_MAX = 4 * 1024 * 1024, /* read in one look, so that others get their turn */
-        BINARY_PROBE_BYTES = 4096,
-        FILE_UNRECOGNISED_BYTES_MAX = 16 * 1024 * 1024,
 };
 
 struct file {
@@ -29,16 +27,19 @@ struct file {
         bool recognised; /* said so in the log */
 };
 
-int file_new(struct file **ret_file, const char *path, const struct format *format,
-             const struct record_sink *sink) {
+int file_new(struct file **ret_file, const char *path, const struct format *format, bool is_named,
+             const struct filters *filters, const struct record_sink *sink) {
         struct file *file = calloc(1, sizeof(*file));
+        const struct stream_config config = {
+                .source = slice_from(path), .format = format, .is_named = is_named, .filters = filters, .sink = sink,
+        };
 
         if (!file)
                 return -ENOMEM;
         file->fd = -1;
         file->format = format;
         file->path = strdup(path);
-        if (!file->path || stream_new(&file->stream, slice_from(path), format, sink, false) < 0) {
+        if (!file->path || stream_new(&file->stream, &config) < 0) {
                 file_free(file);
                 return -ENOMEM;
         }
@@ -87,36 +88,17 @@ static void close_file(struct file *file) {
         file->fd = -1;
 }
 
-/* Text has no NUL bytes. A file whose format was named is never given up. */
-static bool is_hopeless(const struct file *file, struct slice chunk) {
-        if (file->format || stream_format(file->stream))
-                return false;
-        if (file->offset_bytes == 0 &&
-            memchr(chunk.data, '\0', chunk.size_bytes < BINARY_PROBE_BYTES ? chunk.size_bytes : BINARY_PROBE_BYTES)) {
-                log_debug("%s: binary, not followed", file->path);
-                return true;
-        }
-        if (file->offset_bytes > FILE_UNRECOGNISED_BYTES_MAX) {
-                log_warning("%s: no metrics in the first %d MiB, not followed any further "
-                            "(--metrics %s:FORMAT would)",
-                            file->path, FILE_UNRECOGNISED_BYTES_MAX / (1024 * 1024), file->path);
-                return true;
-        }
-        return false;
-}
-
 static int take_chunk(struct file *file, struct slice chunk) {
-        int r;
+        int r = stream_push(file->stream, chunk);
 
-        if (is_hopeless(file, chunk)) {
-                file->given_up = true;
-                return 0;
-        }
-        r = stream_push(file->stream, chunk);
         file->offset_bytes += chunk.size_bytes;
-        if (!file->recognised && stream_format(file->stream)) {
+        if (!file->recognised && stream_counts(file->stream).records > 0) {
                 file->recognised = true;
                 log_info("following %s (%s)", file->path, stream_format(file->stream)->name);
+        }
+        if (stream_is_refused(file->stream)) {
+                log_debug("%s: neither text nor of a known format, not followed", file->path);
+                file->given_up = true;
         }
         return r;
 }
@@ -222,6 +204,6 @@ bool file_has_content(const struct file *file) {
         return file->offset_bytes > 0 || file->given_up;
 }
 
-const struct format *file_format(const struct file *file) {
-        return stream_format(file->stream);
+bool file_is_recognised(const struct file *file) {
+        return file->recognised;
 }

@@ -14,10 +14,10 @@ struct file;
 
 enum { FILE_MORE = 1 }; /* there is more to read: look again */
 
-/* path is copied; format NULL: found by content, and the file is given up when it is binary, or
- * when FILE_UNRECOGNISED_BYTES_MAX of it were no metrics. sink is borrowed. 0 or -ENOMEM. */
-int file_new(struct file **ret_file, const char *path, const struct format *format,
-             const struct record_sink *sink);
+/* path is copied; format NULL: found by content; is_named: the user pointed at it. filters (NULL: none)
+ * and sink are borrowed. 0 or -ENOMEM. */
+int file_new(struct file **ret_file, const char *path, const struct format *format, bool is_named,
+             const struct filters *filters, const struct record_sink *sink);
 struct file *file_free(struct file *file); /* NULL allowed; returns NULL */
 
 /* Looks at what the path leads to now and reads on, for at most a bounded number of bytes.
@@ -37,5 +37,5 @@ bool file_is(const struct file *file, dev_t device, ino_t inode);
 bool file_is_open(const struct file *file);
 /* Has any byte been read? */
 bool file_has_content(const struct file *file);
-/* The format that it turned out to have, or NULL. */
-const struct format *file_format(const struct file *file);
+/* Was a record found in it? */
+bool file_is_recognised(const struct file *file);

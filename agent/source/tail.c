@@ -94,7 +94,7 @@ static struct file *files_find_inode(struct tail *tail, dev_t device, ino_t inod
 static void files_remove(struct tail *tail, struct file *file) {
         tdelete(file, &tail->files, compare_files);
         tail->gone.files += file_has_content(file);
-        tail->gone.recognised += file_format(file) != NULL;
+        tail->gone.recognised += file_is_recognised(file);
         file_free(file);
 }
 
@@ -122,10 +122,10 @@ static bool is_followed_already(struct tail *tail, const char *path, const struc
         return true;
 }
 
-static struct file *files_add(struct tail *tail, const char *path, const struct format *format) {
+static struct file *files_add(struct tail *tail, const char *path, const struct tail_place *place) {
         struct file *file;
 
-        if (file_new(&file, path, format, tail->config.sink) < 0)
+        if (file_new(&file, path, place->format, place->is_named, tail->config.filters, tail->config.sink) < 0)
                 return NULL;
         if (!tsearch(file, &tail->files, compare_files))
                 return file_free(file);
@@ -182,7 +182,7 @@ static void look_at_file(struct tail *tail, const char *path, const struct stat 
         if (!file && (!status || is_followed_already(tail, path, status)))
                 return;
         if (!file)
-                file = files_add(tail, path, place->format);
+                file = files_add(tail, path, place);
         if (!file) {
                 log_error("%s: not followed: no memory", path);
                 return;
@@ -535,7 +535,7 @@ struct tail_counts tail_counts(const struct tail *tail) {
 
         for (size_t i = 0; files && i < n; i++) {
                 counts.files += file_has_content(files[i]);
-                counts.recognised += file_format(files[i]) != NULL;
+                counts.recognised += file_is_recognised(files[i]);
         }
         return counts;
 }

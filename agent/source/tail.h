@@ -16,6 +16,7 @@ struct tail;
 struct tail_place {
         const char *path;            /* a directory (everything under it), a glob, or a file */
         const struct format *format; /* NULL: found by content */
+        bool is_named;               /* the user pointed at it, so it owns the metrics that it reports */
 };
 
 struct tail_config {
@@ -23,6 +24,7 @@ struct tail_config {
         size_t n_places;
         const char *const *own;          /* directories that are ours and never a source */
         size_t n_own;
+        const struct filters *filters;   /* --filter; borrowed; NULL: none */
         const struct record_sink *sink;  /* borrowed */
         void (*looked)(void *userdata);  /* files were looked at, whether or not there was a record */
         void *userdata;
@@ -39,7 +41,7 @@ void tail_finish(struct tail *tail);
 
 struct tail_counts {
         size_t files;      /* with content, that are or were followed */
-        size_t recognised; /* of those, whose format is known */
+        size_t recognised; /* of those, in which a record was found */
 };
 struct tail_counts tail_counts(const struct tail *tail);
 

@@ -19,10 +19,21 @@ struct metric {
         double value;
 };
 
+/* Which of two sources that report the same metric owns it: the higher one. */
+enum source_rank {
+        SOURCE_TEXT,       /* captured output, logs */
+        SOURCE_EVENTS,     /* TensorBoard event files */
+        SOURCE_STRUCTURED, /* JSON, CSV, TSV, the files of a framework's own logger */
+        SOURCE_SOCKET,
+        SOURCE_NAMED,      /* the user pointed at it with --metrics */
+};
+
 /* A number that is absent is NAN; a text that is absent has size 0. All slices are borrowed: they
  * are valid only until the function that was handed the record returns. */
 struct record {
         struct slice source; /* path of the file, or who else said it */
+        enum source_rank rank;
+        bool is_snapshot;    /* latest values, no history: counts only for names that no history has */
         uint64_t line;       /* line number in the source, from 1; 0 where there are no lines */
 
         double epoch;        /* as the trainer counts, whole or fractional */

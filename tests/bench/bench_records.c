@@ -38,9 +38,10 @@ static void take_reject(void *userdata, const struct reject *reject) {
 
 static void run_ours(struct slice bytes) {
         static const struct record_sink sink = { NULL, take_record, take_reject };
+        const struct stream_config config = { .source = SLICE("bench"), .sink = &sink };
         struct stream *stream;
 
-        if (stream_new(&stream, SLICE("bench"), format_find(SLICE("jsonl")), &sink, false) < 0)
+        if (stream_new(&stream, &config) < 0)
                 abort();
         while (bytes.size_bytes > 0) {
                 size_t n = bytes.size_bytes < CHUNK_BYTES ? bytes.size_bytes : CHUNK_BYTES;

@@ -36,8 +36,9 @@ static uint64_t sum_of(struct slice bytes, size_t piece_bytes) {
         CLEANUP(stream_freep) struct stream *stream = NULL;
         uint64_t sum = UINT64_C(14695981039346656037);
         const struct record_sink sink = { &sum, take_record, take_reject };
+        const struct stream_config config = { .source = SLICE("fuzz"), .sink = &sink };
 
-        if (stream_new(&stream, SLICE("fuzz"), NULL, &sink, false) < 0)
+        if (stream_new(&stream, &config) < 0)
                 abort();
         while (bytes.size_bytes > 0) {
                 size_t n = piece_bytes < bytes.size_bytes ? piece_bytes : bytes.size_bytes;

@@ -63,9 +63,10 @@ static void said_reject(void *userdata, const struct reject *reject) {
 /* Pushes text in pieces of chunk_bytes (0: all at once) and finishes. */
 static void said_of_bytes(struct buffer *said, const struct format *format, struct slice text, size_t chunk_bytes) {
         const struct record_sink sink = { said, said_record, said_reject };
+        const struct stream_config config = { .source = SLICE("test"), .format = format, .sink = &sink };
         CLEANUP(stream_freep) struct stream *stream = NULL;
 
-        assert_int_equal(stream_new(&stream, SLICE("test"), format, &sink, false), 0);
+        assert_int_equal(stream_new(&stream, &config), 0);
         for (size_t at = 0; at < text.size_bytes;) {
                 size_t n = chunk_bytes && chunk_bytes < text.size_bytes - at ? chunk_bytes : text.size_bytes - at;
 
