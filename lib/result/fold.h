@@ -6,7 +6,15 @@
  *   step   records have a step, and at most one epoch was seen so far: a long first, or only,
  *          epoch has a curve too
  *   epoch  a second epoch came (or the first is fractional, or there are no steps)
- * When it moves up, what was folded so far becomes one row of the new axis. */
+ * When it moves up, what was folded so far becomes one row of the new axis.
+ *
+ * One metric, one owner: sources rank (record.h). What a higher one reports is ignored in lower
+ * ones, also when the higher one comes later: then what the lower ones had said of it is gone. The
+ * highest source that has an x sets x; records of lower ones are put where they belong on it:
+ *   - epochs of which one source counts from 0 and the other from 1 are moved by one
+ *   - steps are put into the epoch that the setting source said of its own steps
+ *   - else the row of the latest x takes the value
+ * Sources of the same rank are one: the last value wins, as when a run is resumed. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,6 +28,8 @@ enum {
         FOLD_ROWS_MAX = 2048,        /* more rows never fit the byte budget */
         FOLD_METRICS_MAX = 32,       /* default of fold_config.metrics_max, and the CRD's bound */
         FOLD_NAME_BYTES_MAX = 63,    /* a longer name is cut and ends in a hash of the whole */
+        FOLD_NOTES_MAX = 8,
+        FOLD_NOTE_BYTES_MAX = 160,
 };
 
 enum axis { AXIS_ROW, AXIS_TRIAL, AXIS_STEP, AXIS_EPOCH, AXIS_AUTO };
@@ -74,6 +84,8 @@ struct column {
         double last;           /* last value as reported, NaN and infinities too */
         double min, max;       /* over all rows as folded, also those that were thinned */
         uint64_t non_finite;   /* how many values were NaN or infinite */
+        bool is_replaced;      /* it was another source's once: what was published of that has to go */
+        const char *source;    /* path of the source that owns it; "": one of many */
         const double *values;  /* one a row; NAN: no value there */
 };
 
@@ -90,7 +102,8 @@ double fold_row_x(const struct fold *fold, size_t row);
  * every 2^level-th in the order they came. Returns how many; their indices go to ret_rows. */
 size_t fold_select_rows(const struct fold *fold, unsigned level,
                         uint16_t ret_rows[static FOLD_ROWS_MAX]);
-/* Metrics in rank: the objective, then in the order they came. */
+/* Metrics in rank: the objective, results of training, what nothing is known of, what the optimizer
+ * does (metric_name.h); within each in the order they came. */
 size_t fold_n_columns(const struct fold *fold);
 struct column fold_column(const struct fold *fold, size_t rank);
 struct objective fold_objective(const struct fold *fold);
@@ -107,6 +120,13 @@ uint64_t fold_accepted(const struct fold *fold);   /* records taken */
  * apart), and the first few of them. */
 size_t fold_n_left_out(const struct fold *fold);
 const char *fold_left_out(const struct fold *fold, size_t i); /* NULL past the first 8 */
-/* Names that were published once and are no more (the objective took their place); NULL past the
- * last. Their keys have to be taken out of maps. */
+/* Names that were published once and are no more (a better metric took their place, or the owner
+ * spells them differently), the newest FOLD_METRICS_MAX of them; NULL past the last. Their keys have
+ * to be taken out of maps. */
 const char *fold_retired_name(const struct fold *fold, size_t i);
+/* Is there any number in it, or only NaN and infinities? */
+bool fold_has_finite(const struct fold *fold);
+
+/* What people should know: which source x and the metrics are taken from, where several say them.
+ * Short lines of well-formed UTF-8; returns how many. */
+size_t fold_notes(const struct fold *fold, char ret_notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1]);

@@ -2,13 +2,15 @@
 
 #include <ctype.h>
 #include <stddef.h>
+#include <strings.h>
 
 enum { WORD_BYTES_MAX = 32 };
 
-enum word_kind { WORD_LOSS, WORD_SCORE, WORD_SCHEDULE, WORD_SETTING };
+enum word_kind { WORD_LOSS, WORD_SCORE, WORD_SCHEDULE, WORD_SETTING, WORD_RATE };
 
 /* Small letters only. A name is of the kind of its last word that is listed here; WORD_SETTING takes
- * the meaning away: loss_weight is none. */
+ * the meaning away: loss_weight is none. WORD_RATE says nothing where a word before it does:
+ * error_rate is an error. */
 static const struct {
         const char *word;
         enum word_kind kind;
@@ -40,7 +42,7 @@ static const struct {
         { "likelihood", WORD_SCORE },{ "sensitivity", WORD_SCORE },{ "specificity", WORD_SCORE },
         { "objective", WORD_SCORE }, { "hit", WORD_SCORE },        { "em", WORD_SCORE },
 
-        { "lr", WORD_SCHEDULE },     { "rate", WORD_SCHEDULE },    { "momentum", WORD_SCHEDULE },
+        { "lr", WORD_SCHEDULE },     { "rate", WORD_RATE },        { "momentum", WORD_SCHEDULE },
         { "norm", WORD_SCHEDULE },   { "gnorm", WORD_SCHEDULE },   { "scale", WORD_SCHEDULE },
         { "decay", WORD_SCHEDULE },  { "wd", WORD_SCHEDULE },      { "mom", WORD_SCHEDULE },
 
@@ -65,6 +67,30 @@ static const char *take_word(const char *at, const char *end, char ret_word[stat
         return at;
 }
 
+/* Words are often written together: trainloss, mlogloss, nrmse. */
+static bool ends_like_loss(const char *word) {
+        static const char *const ends[] = { "loss", "error", "rmse", "mape", "perplexity", "deviance" };
+        size_t n = strlen(word);
+
+        for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+                size_t n_end = strlen(ends[i]);
+
+                if (n > n_end && strcmp(word + n - n_end, ends[i]) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static int kind_of_word(const char *word, int before) {
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                if (strcmp(words[i].word, word) == 0) {
+                        if (words[i].kind != WORD_RATE)
+                                return (int)words[i].kind;
+                        return before < 0 ? WORD_SCHEDULE : before;
+                }
+        return ends_like_loss(word) ? WORD_LOSS : before;
+}
+
 /* The kind of the last word that is known; -1: none is. */
 static int last_kind(struct slice name) {
         const char *at = name.data, *end = at + name.size_bytes;
@@ -73,11 +99,21 @@ static int last_kind(struct slice name) {
 
         while (at < end) {
                 at = take_word(at, end, word);
-                for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-                        if (strcmp(words[i].word, word) == 0)
-                                kind = (int)words[i].kind;
+                /* top5 and F1 are scores; "top_modules" and the variable f are none. */
+                if ((strcmp(word, "top") == 0 || strcmp(word, "f") == 0) && (at == end || !isdigit((unsigned char)*at)))
+                        continue;
+                kind = kind_of_word(word, kind);
         }
         return kind;
+}
+
+static bool contains(struct slice name, const char *part) {
+        size_t n = strlen(part);
+
+        for (size_t i = 0; i + n <= name.size_bytes; i++)
+                if (strncasecmp(name.data + i, part, n) == 0)
+                        return true;
+        return false;
 }
 
 enum metric_kind metric_kind_of(struct slice name) {
@@ -93,5 +129,18 @@ enum metric_kind metric_kind_of(struct slice name) {
 }
 
 bool metric_is_minimized(struct slice name) {
-        return last_kind(name) == WORD_LOSS;
+        static const char *const parts[] = { "loss", "err", "mse", "mae", "nll", "wer", "cer", "fid", "cost",
+                                             "regret", "divergence" };
+        int kind = last_kind(name);
+
+        if (kind >= 0)
+                return kind == WORD_LOSS;
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+                if (contains(name, parts[i]))
+                        return true;
+        return false;
+}
+
+const char *metric_known_word(size_t i) {
+        return i < sizeof(words) / sizeof(words[0]) ? words[i].word : NULL;
 }

@@ -19,3 +19,6 @@ enum metric_kind metric_kind_of(struct slice name);
 
 /* Is smaller better? Losses, errors, perplexities and the like. */
 bool metric_is_minimized(struct slice name);
+
+/* Every word that is known, in small letters; NULL past the last. */
+const char *metric_known_word(size_t i);

@@ -34,6 +34,7 @@ struct record {
         struct slice source; /* path of the file, or who else said it */
         enum source_rank rank;
         bool is_snapshot;    /* latest values, no history: counts only for names that no history has */
+        bool is_repeat;      /* the source is read again from its start, and had said this before */
         uint64_t line;       /* line number in the source, from 1; 0 where there are no lines */
 
         double epoch;        /* as the trainer counts, whole or fractional */

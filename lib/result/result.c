@@ -150,7 +150,7 @@ static void put_values(struct status *status) {
         json_put_key(&status->writer, "values");
         json_put_open(&status->writer, '{');
         for (size_t i = 0; i < status->cut.n_columns; i++)
-                if (column_has_value(&status->columns[i]))
+                if (column_has_value(&status->columns[i]) || status->columns[i].is_replaced)
                         put_number(status, status->columns[i].name, status->columns[i].latest);
         put_gone_keys(status);
         json_put_close(&status->writer, '}');
@@ -161,16 +161,15 @@ static void put_non_finite(struct status *status) {
                                      fold_retired_name(status->fold, 0));
 
         for (size_t i = 0; i < status->cut.n_columns; i++)
-                any = any || status->columns[i].non_finite > 0;
+                any = any || status->columns[i].non_finite > 0 || (status->nulls && status->columns[i].is_replaced);
         if (!any)
                 return;
         json_put_key(&status->writer, "nonFinite");
         json_put_open(&status->writer, '{');
         for (size_t i = 0; i < status->cut.n_columns; i++)
-                if (status->columns[i].non_finite > 0) {
-                        json_put_key(&status->writer, status->columns[i].name);
-                        json_put_integer(&status->writer, (int64_t)status->columns[i].non_finite);
-                }
+                if (status->columns[i].non_finite > 0 || status->columns[i].is_replaced)
+                        put_integer(status, status->columns[i].name, (int64_t)status->columns[i].non_finite,
+                                    status->columns[i].non_finite > 0);
         put_gone_keys(status);
         json_put_close(&status->writer, '}');
 }

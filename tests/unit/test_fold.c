@@ -95,13 +95,13 @@ static void test_steps_within_epochs_fold_from_the_second_epoch_on(void **state)
         take(fold, (struct said){ 0, 49, NO, { METRIC("loss", 0.36) } });
         take(fold, (struct said){ 0, 99, NO, { METRIC("loss", 0.31) } });
         assert_int_equal(fold_axis(fold), AXIS_STEP);
-        CURVE(fold, 1, "loss", 3, LIST(0, 49, 99), LIST(NAN, 0.36, 0.31));
+        CURVE(fold, 0, "loss", 3, LIST(0, 49, 99), LIST(NAN, 0.36, 0.31));
 
         take(fold, (struct said){ 1, 149, NO, { METRIC("loss", 0.2) } });
         assert_int_equal(fold_axis(fold), AXIS_EPOCH);
-        CURVE(fold, 1, "loss", 2, LIST(0, 1), LIST(0.31, 0.2));
-        CURVE(fold, 0, "lr", 2, LIST(0, 1), LIST(0.003, NAN));
-        assert_true(fold_column(fold, 1).max == 0.31);
+        CURVE(fold, 0, "loss", 2, LIST(0, 1), LIST(0.31, 0.2));
+        CURVE(fold, 1, "lr", 2, LIST(0, 1), LIST(0.003, NAN));
+        assert_true(fold_column(fold, 0).max == 0.31);
         assert_true(fold_step(fold) == 149);
 }
 
@@ -168,7 +168,7 @@ static void test_rows_before_the_first_step_become_part_of_it(void **state) {
         take(fold, (struct said){ NO, NO, NO, { METRIC("parameters", 1e6) } });
         take(fold, (struct said){ NO, 1, NO, { METRIC("loss", 2) } });
         take(fold, (struct said){ NO, 2, NO, { METRIC("loss", 1) } });
-        CURVE(fold, 0, "parameters", 2, LIST(1, 2), LIST(1e6, NAN));
+        CURVE(fold, 1, "parameters", 2, LIST(1, 2), LIST(1e6, NAN));
 }
 
 static void test_a_fixed_axis_stays(void **state) {
@@ -265,6 +265,14 @@ static void test_metrics_past_the_limit_are_counted_and_named(void **state) {
         assert_string_equal(fold_column(fold, 1).name, "a");
         assert_string_equal(fold_retired_name(fold, 0), "b");
         assert_int_equal(fold_n_left_out(fold), 2);
+
+        /* What was left out and is the objective now is not left out any more. */
+        assert_int_equal(fold_set_objective(fold, "c", GOAL_MAXIMIZE), 0);
+        take(fold, (struct said){ 3, NO, NO, { METRIC("c", 0.5) } });
+        assert_string_equal(fold_column(fold, 0).name, "c");
+        assert_int_equal(fold_n_left_out(fold), 2);
+        assert_string_equal(fold_left_out(fold, 0), "b");
+        assert_string_equal(fold_left_out(fold, 1), "a");
 }
 
 static void test_objective_is_the_best_row(void **state) {
@@ -358,6 +366,419 @@ static void test_words(void **state) {
         assert_int_equal(goal_of_metric("val_loss"), GOAL_MINIMIZE);
         assert_int_equal(goal_of_metric("train-rmse"), GOAL_MINIMIZE);
         assert_int_equal(goal_of_metric("val_acc"), GOAL_MAXIMIZE);
+        assert_int_equal(goal_of_metric("error_rate"), GOAL_MINIMIZE);
+        assert_int_equal(goal_of_metric("success_rate"), GOAL_MAXIMIZE);
+        assert_int_equal(goal_of_metric("valloss"), GOAL_MINIMIZE);
+        assert_int_equal(goal_of_metric("nErrs"), GOAL_MINIMIZE);
+}
+
+/* --- several sources --- */
+
+struct origin {
+        const char *path;
+        enum source_rank rank;
+        bool is_snapshot;
+};
+
+static void take_from(struct fold *fold, struct origin origin, struct said said) {
+        struct record record = RECORD_EMPTY;
+
+        record.source = slice_from(origin.path);
+        record.rank = origin.rank;
+        record.is_snapshot = origin.is_snapshot;
+        record.epoch = said.epoch;
+        record.step = said.step;
+        record.trial = said.trial;
+        record.metrics = said.metrics;
+        while (record.n_metrics < 3 && said.metrics[record.n_metrics].name.size_bytes > 0)
+                record.n_metrics++;
+        assert_int_equal(fold_take(fold, &record), 0);
+}
+
+static const struct origin csv = { "/experiments/run/results.csv", SOURCE_STRUCTURED, false };
+static const struct origin events = { "/experiments/run/events.out.tfevents.1", SOURCE_EVENTS, false };
+static const struct origin text = { "/experiments/stdout.log", SOURCE_TEXT, false };
+static const struct origin latest = { "/experiments/all_results.json", SOURCE_STRUCTURED, true };
+
+static size_t rank_of(const struct fold *fold, const char *name) {
+        for (size_t i = 0; i < fold_n_columns(fold); i++)
+                if (strcmp(fold_column(fold, i).name, name) == 0)
+                        return i;
+        fail_msg("there is no %s", name);
+        return 0;
+}
+
+#define CURVE_OF(fold, name, n, x, values) \
+        assert_curve(fold, rank_of(fold, name), name, n, (const double[])x, (const double[])values)
+
+static void test_a_higher_source_owns_its_names(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("val/loss", 0.512345) } });
+        take_from(fold, text, (struct said){ 1, NO, NO, { METRIC("val_loss", 0.51), METRIC("lr", 0.1) } });
+        take_from(fold, csv, (struct said){ 2, NO, NO, { METRIC("val/loss", 0.412345) } });
+        take_from(fold, text, (struct said){ 2, NO, NO, { METRIC("val_loss", 99), METRIC("lr", 0.2) } });
+        assert_int_equal(fold_n_columns(fold), 2);
+        CURVE_OF(fold, "val/loss", 2, LIST(1, 2), LIST(0.512345, 0.412345));
+        CURVE_OF(fold, "lr", 2, LIST(1, 2), LIST(0.1, 0.2));
+        assert_true(fold_column(fold, 0).max == 0.512345);
+        assert_string_equal(fold_column(fold, 0).source, csv.path);
+        assert_false(fold_column(fold, 0).is_replaced);
+        assert_null(fold_retired_name(fold, 0));
+}
+
+static void test_a_better_source_that_comes_later_takes_over(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        take_from(fold, text, (struct said){ 0, NO, NO, { METRIC("val_loss", 5), METRIC("lr", 0.1) } });
+        take_from(fold, text, (struct said){ 1, NO, NO, { METRIC("val_loss", NAN), METRIC("lr", 0.2) } });
+        take_from(fold, text, (struct said){ 2, NO, NO, { METRIC("val_loss", 3) } });
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("val/loss", 0.5) } });
+        CURVE_OF(fold, "val/loss", 2, LIST(1, 2), LIST(0.5, NAN));
+        CURVE_OF(fold, "lr", 2, LIST(1, 2), LIST(0.1, 0.2)); /* text counts from 0: moved by one */
+        assert_true(fold_column(fold, 0).max == 0.5 && fold_column(fold, 0).latest == 0.5);
+        assert_int_equal(fold_column(fold, 0).non_finite, 0);
+        assert_true(fold_column(fold, 0).is_replaced);
+        assert_string_equal(fold_retired_name(fold, 0), "val_loss");
+        assert_null(fold_retired_name(fold, 1));
+        assert_true(fold_epoch(fold) == 1);
+}
+
+static void test_a_name_that_comes_back_is_not_retired(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        take_from(fold, text, (struct said){ 1, NO, NO, { METRIC("val_loss", 5) } });
+        take_from(fold, events, (struct said){ 1, NO, NO, { METRIC("val/loss", 4) } });
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("val_loss", 3) } });
+        assert_int_equal(fold_n_columns(fold), 1);
+        assert_string_equal(fold_column(fold, 0).name, "val_loss");
+        assert_string_equal(fold_retired_name(fold, 0), "val/loss");
+        assert_null(fold_retired_name(fold, 1));
+}
+
+static void test_two_spellings_of_one_source_are_two_metrics(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        take_from(fold, events, (struct said){ 1, NO, NO, { METRIC("val/loss", 1), METRIC("val_loss", 2), METRIC("%", 3) } });
+        assert_int_equal(fold_n_columns(fold), 3);
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("val.loss", 4), METRIC("?", 5) } });
+        assert_int_equal(fold_n_columns(fold), 3);
+        CURVE_OF(fold, "val.loss", 1, LIST(1), LIST(4));
+        CURVE_OF(fold, "%", 1, LIST(1), LIST(3));
+}
+
+static void test_a_snapshot_yields_to_any_history(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        take_from(fold, latest, (struct said){ 3, NO, NO, { METRIC("loss", 9), METRIC("total", 7) } });
+        take_from(fold, text, (struct said){ 1, NO, NO, { METRIC("loss", 1) } });
+        take_from(fold, text, (struct said){ 2, NO, NO, { METRIC("loss", 2) } });
+        take_from(fold, latest, (struct said){ 3, NO, NO, { METRIC("loss", 9), METRIC("total", 8) } });
+        CURVE_OF(fold, "loss", 3, LIST(1, 2, 3), LIST(1, 2, NAN));
+        CURVE_OF(fold, "total", 3, LIST(1, 2, 3), LIST(NAN, NAN, 8));
+}
+
+static void test_sources_of_one_rank_are_one(void **state) {
+        static const struct origin resumed = { "/experiments/run2/results.csv", SOURCE_STRUCTURED, false };
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        for (int epoch = 0; epoch < 3; epoch++)
+                take_from(fold, csv, (struct said){ epoch, NO, NO, { METRIC("loss", epoch) } });
+        for (int epoch = 1; epoch < 4; epoch++)
+                take_from(fold, resumed, (struct said){ epoch, NO, NO, { METRIC("loss", 10 + epoch) } });
+        CURVE_OF(fold, "loss", 4, LIST(0, 1, 2, 3), LIST(0, 11, 12, 13));
+}
+
+static void test_of_several_processes_the_first_counts(void **state) {
+        static const struct origin ranks[] = { { "log/rank1.log", SOURCE_TEXT, false },
+                                               { "log/rank0.log", SOURCE_TEXT, false },
+                                               { "log/worker-2/out.log", SOURCE_TEXT, false } };
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        for (int epoch = 1; epoch < 3; epoch++)
+                for (int i = 0; i < 3; i++)
+                        take_from(fold, ranks[i], (struct said){ epoch, NO, NO, { METRIC("loss", 10 * i + epoch) } });
+        CURVE_OF(fold, "loss", 2, LIST(1, 2), LIST(11, 12));
+}
+
+static void test_x_of_one_source_is_not_that_of_another(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        take_from(fold, text, (struct said){ 1, NO, NO, { METRIC("loss", 1) } });
+        take_from(fold, text, (struct said){ 2, NO, NO, { METRIC("loss", 2) } });
+        take_from(fold, csv, (struct said){ 7, NO, NO, { METRIC("acc", 0.5) } });
+        take_from(fold, text, (struct said){ NO, NO, NO, { METRIC("lr", 0.1) } });
+        CURVE_OF(fold, "lr", 3, LIST(1, 2, 7), LIST(NAN, 0.1, NAN));
+}
+
+/* TensorBoard has steps alone, the CSV both: a step is put into its epoch. */
+static void test_steps_of_a_lower_source_are_put_into_epochs(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        for (int epoch = 0; epoch < 3; epoch++)
+                take_from(fold, csv, (struct said){ epoch, epoch * 100 + 99, NO, { METRIC("loss", epoch) } });
+        for (int step = 0; step < 350; step += 50)
+                take_from(fold, events, (struct said){ NO, step, NO, { METRIC("loss", 77), METRIC("kl", step) } });
+        CURVE_OF(fold, "loss", 3, LIST(0, 1, 2), LIST(0, 1, 2));
+        CURVE_OF(fold, "kl", 3, LIST(0, 1, 2), LIST(50, 150, 300));
+        assert_true(fold_step(fold) == 299);
+}
+
+static void test_points_without_a_place_on_the_new_axis_go(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        for (int epoch = 1; epoch < 4; epoch++)
+                take_from(fold, text, (struct said){ epoch, NO, NO, { METRIC("acc", epoch) } });
+        take_from(fold, events, (struct said){ NO, 100, NO, { METRIC("loss", 5) } });
+        take_from(fold, events, (struct said){ NO, 200, NO, { METRIC("loss", 4) } });
+        assert_int_equal(fold_axis(fold), AXIS_STEP);
+        CURVE_OF(fold, "loss", 2, LIST(100, 200), LIST(5, 4));
+        CURVE_OF(fold, "acc", 2, LIST(100, 200), LIST(NAN, NAN));
+        assert_true(fold_column(fold, rank_of(fold, "acc")).latest == 3);
+        assert_true(fold_column(fold, rank_of(fold, "acc")).min == 1);
+        assert_true(fold_epoch(fold) == 3);
+}
+
+static void test_rows_of_withdrawn_points_go(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        for (int epoch = 1; epoch < 6; epoch++)
+                take_from(fold, text, (struct said){ epoch, NO, NO, { METRIC("loss", epoch) } });
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("acc", NAN) } });
+        CURVE_OF(fold, "loss", 5, LIST(1, 2, 3, 4, 5), LIST(1, 2, 3, 4, 5));
+        take_from(fold, csv, (struct said){ 6, NO, NO, { METRIC("acc", NAN) } });
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("loss", 7) } });
+        CURVE_OF(fold, "loss", 2, LIST(1, 6), LIST(7, NAN)); /* the owner's row stays, empty as it is */
+}
+
+/* One epoch in the text, then a CSV whose first epoch has many steps. */
+static void test_the_only_epoch_is_kept_when_steps_become_x(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        take_from(fold, text, (struct said){ 1, NO, NO, { METRIC("lr", 0.1) } });
+        take_from(fold, csv, (struct said){ 0, 49, NO, { METRIC("loss", 1) } });
+        take_from(fold, csv, (struct said){ 0, 99, NO, { METRIC("loss", 2) } });
+        assert_int_equal(fold_axis(fold), AXIS_STEP);
+        CURVE_OF(fold, "lr", 2, LIST(49, 99), LIST(0.1, NAN));
+        take_from(fold, csv, (struct said){ 1, 149, NO, { METRIC("loss", 3) } });
+        CURVE_OF(fold, "lr", 2, LIST(0, 1), LIST(0.1, NAN));
+        CURVE_OF(fold, "loss", 2, LIST(0, 1), LIST(2, 3));
+}
+
+/* The text is in its first epoch, by steps, when a CSV of epochs comes. */
+static void test_steps_of_the_first_epoch_become_its_row(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        take_from(fold, text, (struct said){ 1, 10, NO, { METRIC("lr", 0.1) } });
+        take_from(fold, text, (struct said){ 1, 20, NO, { METRIC("lr", 0.2) } });
+        assert_int_equal(fold_axis(fold), AXIS_STEP);
+        take_from(fold, csv, (struct said){ 0, NO, NO, { METRIC("loss", 1) } });
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("loss", 2) } });
+        CURVE_OF(fold, "lr", 2, LIST(0, 1), LIST(0.2, NAN));
+        CURVE_OF(fold, "loss", 2, LIST(0, 1), LIST(1, 2));
+}
+
+static void test_what_is_said_again_counts_once(void **state) {
+        static const struct aggregate_rule mean = { "acc", AGGREGATE_MEAN };
+        static const struct metric metrics[] = { METRIC("loss", NAN), METRIC("acc", 2) };
+        CLEANUP(fold_freep) struct fold *fold =
+                fold_of((struct fold_config){ .axis = AXIS_AUTO, .rules = &mean, .n_rules = 1 });
+        struct record record = RECORD_EMPTY;
+
+        (void)state;
+        record.epoch = 1;
+        record.metrics = metrics;
+        record.n_metrics = 2;
+        for (int i = 0; i < 5; i++) {
+                assert_int_equal(fold_take(fold, &record), 0);
+                record.is_repeat = true;
+        }
+        take(fold, (struct said){ 1, NO, NO, { METRIC("acc", 4) } });
+        assert_int_equal(fold_column(fold, rank_of(fold, "loss")).non_finite, 1);
+        assert_int_equal(fold_accepted(fold), 2);
+        CURVE_OF(fold, "acc", 1, LIST(1), LIST(3));
+        assert_true(fold_has_finite(fold));
+}
+
+static void test_results_take_the_place_of_schedules(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO, .metrics_max = 3 });
+
+        (void)state;
+        take(fold, (struct said){ 1, NO, NO, { METRIC("lr", 1), METRIC("grad_norm", 2), METRIC("thing", 3) } });
+        take(fold, (struct said){ 1, NO, NO, { METRIC("loss", 4), METRIC("momentum", 5) } });
+        take(fold, (struct said){ 1, NO, NO, { METRIC("acc", 6), METRIC("other", 7) } });
+        assert_string_equal(fold_column(fold, 0).name, "loss");
+        assert_string_equal(fold_column(fold, 1).name, "acc");
+        assert_string_equal(fold_column(fold, 2).name, "thing");
+        assert_string_equal(fold_retired_name(fold, 0), "grad_norm");
+        assert_string_equal(fold_retired_name(fold, 1), "lr");
+        assert_int_equal(fold_n_left_out(fold), 4);
+}
+
+static void test_notes_say_which_source_counts(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+        char notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1];
+
+        (void)state;
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("loss", 1), METRIC("acc", 2), METRIC("f1", 3) } });
+        assert_int_equal(fold_notes(fold, notes), 0);
+        take_from(fold, text, (struct said){ 0, NO, NO, { METRIC("loss", 1), METRIC("acc", 2), METRIC("lr", 3) } });
+        assert_int_equal(fold_notes(fold, notes), 2);
+        assert_string_equal(notes[0], "x: epochs of results.csv, from 1, others moved to it");
+        assert_string_equal(notes[1], "loss, acc: from results.csv, also in stdout.log");
+}
+
+static void test_more_sources_than_are_remembered(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+        char path[32];
+
+        (void)state;
+        for (int i = 0; i < 300; i++) {
+                (void)snprintf(path, sizeof(path), "%d.%s", i, i % 2 ? "log" : "csv");
+                for (int epoch = 1; epoch < 3; epoch++)
+                        take_from(fold, (struct origin){ path, i % 2 ? SOURCE_TEXT : SOURCE_STRUCTURED, false },
+                                  (struct said){ epoch, NO, NO, { METRIC("loss", i), METRIC("acc", epoch) } });
+        }
+        take_from(fold, csv, (struct said){ 1, NO, NO, { METRIC("loss", 5) } });
+        CURVE_OF(fold, "loss", 2, LIST(1, 2), LIST(5, 298));
+}
+
+/* --- sources in any order --- */
+
+static uint64_t random_state;
+
+static unsigned random_below(unsigned n) {
+        random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+        return (unsigned)(random_state >> 33) % n;
+}
+
+enum { SOURCES = 4, RECORDS = 40 };
+enum counting { EPOCHS, EPOCHS_AND_STEPS, STEPS };
+
+struct script {
+        struct origin origin;
+        struct said records[RECORDS];
+        size_t n, next;
+};
+
+/* What a trainer says in one place: epochs from 0 or 1, several records each, steps or not, names
+ * that others have too and names of its own. */
+static void script_make(struct script *script, int source, enum counting counting) {
+        static const char *const spellings[SOURCES][3] = {
+                { "val_loss", "acc", "a" }, { "val/loss", "acc", "b" }, { "val.loss", "acc", "c" },
+                { "val_loss", "acc", "d" },
+        };
+        unsigned first = random_below(2), an_epoch = 1 + random_below(3), epochs = 1 + random_below(8);
+
+        script->origin = (const struct origin[]){ csv, events, text, latest }[source];
+        script->n = script->next = 0;
+        for (unsigned i = 0; i < an_epoch * epochs && script->n < RECORDS; i++) {
+                struct said *said = &script->records[script->n++];
+
+                *said = (struct said){ counting == STEPS ? NAN : first + i / an_epoch, counting == EPOCHS ? NAN : i,
+                                       NO, { { { 0 }, 0 } } };
+                for (size_t m = 0, n = 0; m < 3; m++)
+                        if (m == 0 || random_below(3) > 0)
+                                said->metrics[n++] = (struct metric){
+                                        slice_from(spellings[source][m]),
+                                        random_below(8) ? source * 1000 + (double)random_below(100) : NAN };
+        }
+}
+
+static struct fold *fold_in_random_order(struct script *scripts) {
+        static const struct aggregate_rule rules[] = { { "acc", AGGREGATE_MEAN } };
+        struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO, .rules = rules, .n_rules = 1 });
+        size_t left = 0;
+
+        for (int i = 0; i < SOURCES; i++) {
+                scripts[i].next = 0;
+                left += scripts[i].n;
+        }
+        while (left > 0) {
+                struct script *script = &scripts[random_below(SOURCES)];
+
+                for (unsigned n = 1 + random_below(10); n > 0 && script->next < script->n; n--, left--)
+                        take_from(fold, script->origin, script->records[script->next++]);
+        }
+        return fold;
+}
+
+static bool is_number_same(double a, double b) {
+        return isnan(a) ? isnan(b) : fabs(a - b) < 1e-9;
+}
+
+/* The points alone: rows in which others have values do not matter. */
+static void assert_same_points(const struct fold *a, struct column column_a, const struct fold *b,
+                               struct column column_b) {
+        size_t at_a = 0, at_b = 0;
+
+        for (;;) {
+                while (at_a < fold_n_rows(a) && isnan(column_a.values[at_a]))
+                        at_a++;
+                while (at_b < fold_n_rows(b) && isnan(column_b.values[at_b]))
+                        at_b++;
+                if (at_a == fold_n_rows(a) || at_b == fold_n_rows(b))
+                        break;
+                assert_true(is_number_same(column_a.values[at_a], column_b.values[at_b]));
+                assert_true(fold_row_x(a, at_a++) == fold_row_x(b, at_b++));
+        }
+        assert_true(at_a == fold_n_rows(a) && at_b == fold_n_rows(b));
+}
+
+static void assert_same(const struct fold *a, const struct fold *b, const char *source) {
+        for (size_t i = 0; i < fold_n_columns(a); i++) {
+                struct column column_a = fold_column(a, i), column_b = fold_column(b, rank_of(b, column_a.name));
+
+                assert_string_equal(column_a.source, column_b.source);
+                assert_int_equal(column_a.non_finite, column_b.non_finite);
+                if (source && strcmp(column_a.source, source) != 0)
+                        continue;
+                assert_true(is_number_same(column_a.latest, column_b.latest));
+                assert_true(is_number_same(column_a.min, column_b.min));
+                assert_true(is_number_same(column_a.max, column_b.max));
+                assert_same_points(a, column_a, b, column_b);
+        }
+}
+
+/* Everything where all count in epochs, else what the highest source owns. */
+static void check_orders(struct script *scripts, bool all_count_epochs) {
+        for (int i = 0; i < 20; i++) {
+                CLEANUP(fold_freep) struct fold *a = fold_in_random_order(scripts);
+                CLEANUP(fold_freep) struct fold *b = fold_in_random_order(scripts);
+
+                assert_int_equal(fold_axis(a), fold_axis(b));
+                assert_int_equal(fold_n_columns(a), fold_n_columns(b));
+                assert_true(is_number_same(fold_epoch(a), fold_epoch(b)));
+                assert_same(a, b, all_count_epochs ? NULL : csv.path);
+        }
+}
+
+static void test_the_order_of_sources_does_not_matter(void **state) {
+        struct script scripts[SOURCES];
+
+        (void)state;
+        for (uint64_t seed = 1; seed < 600; seed++) {
+                bool all_count_epochs;
+
+                random_state = seed * 7919;
+                all_count_epochs = random_below(2);
+                for (int i = 0; i < SOURCES; i++)
+                        script_make(&scripts[i], i, all_count_epochs ? EPOCHS : (enum counting)random_below(3));
+                check_orders(scripts, all_count_epochs);
+        }
 }
 
 int main(void) {
@@ -381,6 +802,24 @@ int main(void) {
                 cmocka_unit_test(test_a_long_first_epoch),
                 cmocka_unit_test(test_paths_epochs_and_the_end),
                 cmocka_unit_test(test_words),
+                cmocka_unit_test(test_a_higher_source_owns_its_names),
+                cmocka_unit_test(test_a_better_source_that_comes_later_takes_over),
+                cmocka_unit_test(test_a_name_that_comes_back_is_not_retired),
+                cmocka_unit_test(test_two_spellings_of_one_source_are_two_metrics),
+                cmocka_unit_test(test_a_snapshot_yields_to_any_history),
+                cmocka_unit_test(test_sources_of_one_rank_are_one),
+                cmocka_unit_test(test_of_several_processes_the_first_counts),
+                cmocka_unit_test(test_x_of_one_source_is_not_that_of_another),
+                cmocka_unit_test(test_steps_of_a_lower_source_are_put_into_epochs),
+                cmocka_unit_test(test_points_without_a_place_on_the_new_axis_go),
+                cmocka_unit_test(test_rows_of_withdrawn_points_go),
+                cmocka_unit_test(test_the_only_epoch_is_kept_when_steps_become_x),
+                cmocka_unit_test(test_steps_of_the_first_epoch_become_its_row),
+                cmocka_unit_test(test_what_is_said_again_counts_once),
+                cmocka_unit_test(test_results_take_the_place_of_schedules),
+                cmocka_unit_test(test_notes_say_which_source_counts),
+                cmocka_unit_test(test_more_sources_than_are_remembered),
+                cmocka_unit_test(test_the_order_of_sources_does_not_matter),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

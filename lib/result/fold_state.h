@@ -1,0 +1,153 @@
+/* What a fold is made of, for the files that make it up and nobody else:
+ *   words.c    the words of flags and of the API
+ *   origins.c  the sources that records come from, and how much their word counts
+ *   columns.c  metrics: their names, who owns them, their rank
+ *   rows.c     the rows that all columns share
+ *   fold.c     the x axis, and the way of a record into rows and columns
+ *   notes.c    what people should know of it */
+#pragma once
+
+#include "result/fold.h"
+#include "result/metric_name.h"
+
+enum {
+        ORIGINS_MAX = 64,
+        ORIGIN_SHARED = ORIGINS_MAX - 1, /* of all sources past the limit */
+        ORIGIN_NONE = 255,
+        RAW_NAME_BYTES_MAX = 256, /* longer names are recognised by their cut form */
+        LEFT_OUT_MAX = 1024,      /* names told apart when counting what was left out */
+        LEFT_OUT_NAMED = 8,
+        RETIRED_MAX = FOLD_METRICS_MAX,
+        HINTS_MAX = 64,
+        PATH_BYTES_MAX = 4096,    /* PATH_MAX of Linux */
+};
+
+/* How much a source's word counts, more for a higher number. A history beats a snapshot, then the
+ * rank of the source, then process 0 of several; 0: nobody's. */
+typedef uint8_t claim_t;
+
+struct origin {
+        char *path; /* NULL: shared by several */
+        size_t path_bytes;
+        claim_t claim;
+        bool is_moved; /* its epochs were moved to those of the source that sets x */
+        /* NAN where the source said none. What a record does not say, the one before it said. */
+        double first_epoch, epoch, step, trial;
+        double next_row;
+};
+
+/* Several values of one metric on their way to one. */
+struct accumulator {
+        double value; /* NAN: none yet */
+        uint32_t n;   /* finite values in it */
+};
+
+struct metric_state {
+        char name[FOLD_NAME_BYTES_MAX + 1];
+        char raw[RAW_NAME_BYTES_MAX]; /* as the trainer writes it, for a quick comparison */
+        size_t raw_bytes;             /* 0: too long to be kept */
+        uint64_t letters_hash;        /* of letters and digits, see name_is_same() */
+        enum metric_kind kind;
+        uint64_t arrival;             /* the how-manieth name this was */
+        claim_t claim;                /* of the source that owns it */
+        uint8_t origin, also;         /* the owner; another one that says it too, or ORIGIN_NONE */
+        bool is_replaced;
+        enum aggregate aggregate;
+        double latest, last;
+        double gone_min, gone_max;    /* over rows that were thinned; NAN: none */
+        uint64_t non_finite;
+        struct accumulator first_epoch; /* over all records while the axis is below epoch */
+        double *values;               /* rows_capacity of them */
+        uint32_t *counts;             /* the same, for means; else NULL */
+};
+
+struct row {
+        double x;
+        double step;      /* the last that the source which sets x said here; NAN: none */
+        uint64_t ordinal; /* the how-manieth row this was when it came, from 0 */
+        claim_t claim;    /* the highest of those that put something here */
+};
+
+/* A number of the run, as the highest source that says it has it. */
+struct claimed {
+        double value;
+        claim_t claim;
+};
+
+struct fold {
+        struct fold_config config;
+
+        struct origin origins[ORIGINS_MAX];
+        size_t n_origins, last_origin;
+
+        enum axis axis;
+        claim_t x_claim;       /* of the sources that set x; 0: none said any x yet */
+        uint8_t x_origin;      /* the first of them */
+        double x_last;         /* the last x that they said */
+        double first_epoch;    /* theirs */
+        bool has_second_epoch; /* of any source */
+
+        struct row *rows; /* ascending in x */
+        size_t n_rows, rows_capacity;
+        uint64_t next_ordinal;
+        unsigned level; /* rows were thinned to every 2^level-th */
+
+        struct metric_state **metrics; /* in rank */
+        size_t n_metrics;
+        uint64_t next_arrival;
+        uint8_t hints[HINTS_MAX]; /* where the i-th metric of a record was found last */
+
+        char *objective_metric;
+        enum goal goal;
+
+        struct claimed epoch, step, total_epochs;
+        char *output_path, *checkpoint;
+        double checkpoint_epoch;
+        bool ended;
+        uint64_t accepted;
+
+        uint64_t *left_out_hashes;
+        size_t n_left_out;
+        char left_out[LEFT_OUT_NAMED][FOLD_NAME_BYTES_MAX + 1];
+        char retired[RETIRED_MAX][FOLD_NAME_BYTES_MAX + 1];
+        size_t n_retired;
+};
+
+/* --- origins.c --- */
+
+/* The state of the record's source, which is made where there is none. 0 or -ENOMEM. */
+int origin_find(struct fold *fold, const struct record *record, uint8_t *ret_origin);
+void origins_free(struct fold *fold);
+
+/* --- columns.c --- */
+
+/* The column that this name of that source goes to; NULL: it has none. It may be another's: then
+ * its claim is higher. hint: which metric of its record it is. */
+struct metric_state *metric_find(struct fold *fold, struct slice raw, size_t hint, uint8_t origin);
+/* Gives the name a column where it may have one, and takes it from sources that count less; what
+ * those had said is gone then. 0 or -ENOMEM. */
+int metric_claim(struct fold *fold, struct slice raw, size_t hint, uint8_t origin);
+void metrics_sort(struct fold *fold);
+void metric_free(struct metric_state *metric);
+/* A value that is not finite leaves a gap where the last value counts, and nothing elsewhere. */
+void accumulator_add(struct accumulator *accumulator, enum aggregate aggregate, double value);
+bool fold_has_objective(const struct fold *fold);
+
+/* --- rows.c --- */
+
+/* Room for one more row. 0 or -ENOMEM. */
+int rows_reserve(struct fold *fold);
+/* The row with this x, which is made where there is none; rows_reserve() was called. */
+size_t row_take(struct fold *fold, double x);
+/* The row of the objective's best value; SIZE_MAX when there is none. It is never thinned. */
+size_t row_find_best(const struct fold *fold);
+/* What was folded so far becomes one row at x, of the metrics' accumulators. */
+void rows_collapse(struct fold *fold, double x);
+/* Takes out the rows in which nothing is left, of sources that count less than claim. */
+void rows_drop_empty(struct fold *fold, claim_t claim);
+/* No row stays; latest, min and max do. */
+void rows_forget(struct fold *fold);
+static inline void widen(double *min, double *max, double value) {
+        *min = fmin(*min, value); /* fmin and fmax take the other one for NAN */
+        *max = fmax(*max, value);
+}
