@@ -1,9 +1,13 @@
 #include "formats/csv.h"
+#include "formats/document.h"
 #include "formats/format.h"
 #include "formats/jsonl.h"
+#include "formats/layout.h"
 
 const struct format *const formats[] = {
         &format_jsonl,
+        &format_document,
+        &format_mlflow_meta,
         &format_csv,
         NULL,
 };

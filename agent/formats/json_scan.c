@@ -42,7 +42,7 @@ const char *json_scan_text(const char **at, const char *end, struct slice *ret_t
 }
 
 /* Brackets and texts only: what else is in a list is not looked at. */
-static const char *skip_list(const char **at, const char *end) {
+const char *json_skip_brackets(const char **at, const char *end) {
         uint64_t braces = 0; /* a bit a level: was it opened by a brace? */
         int depth = 0;
 
@@ -113,8 +113,11 @@ const char *json_scan_scalar(const char **at, const char *end, struct json_scala
                 return json_scan_text(at, end, &ret_scalar->text, &ret_scalar->has_escapes);
         }
         if (c == '[') {
+                const char *start = *at, *wrong = json_skip_brackets(at, end);
+
                 ret_scalar->kind = JSON_LIST;
-                return skip_list(at, end);
+                ret_scalar->text = (struct slice){ start, (size_t)(*at - start) };
+                return wrong;
         }
         return scan_word(at, end, ret_scalar);
 }

@@ -13,13 +13,17 @@ struct json_scalar {
         enum json_kind kind;
         double number;      /* JSON_NUMBER; NAN and infinities too */
         bool boolean;       /* JSON_BOOL */
-        struct slice text;  /* JSON_TEXT: between the quotes, escapes as they stand */
+        struct slice text;  /* JSON_TEXT: between the quotes, escapes as they stand; JSON_LIST: the list */
         bool has_escapes;
 };
 
 /* Scans one value that is no object; a list is passed over as a whole. *at moves behind it. NULL, or
  * what was expected at *at. */
 const char *json_scan_scalar(const char **at, const char *end, struct json_scalar *ret_scalar);
+
+/* Passes over a list or an object, whose brackets are matched and nothing else: *at is at the first.
+ * NULL, or what was expected at *at. */
+const char *json_skip_brackets(const char **at, const char *end);
 
 /* The same for a text alone: *at is at its opening quote. */
 const char *json_scan_text(const char **at, const char *end, struct slice *ret_text, bool *ret_has_escapes);

@@ -6,18 +6,25 @@
 #include "formats/jsonl.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/buffer.h"
 #include "base/number.h"
+#include "formats/evidence.h"
+#include "formats/history.h"
 #include "formats/json_scan.h"
 #include "formats/keys.h"
 #include "formats/lines.h"
+#include "result/metric_name.h"
 
 enum {
         SLOTS_MAX = RECORD_METRICS_MAX, /* values of one line that are looked at */
         DEPTH_MAX = 8,
         NAMES_BYTES_MAX = 4 * LINE_BYTES_MAX,
+        TRAIN_NAMES_BYTES_MAX = 256 * 1024,
+        HEAD_LINES_MAX = 200, /* of which none is a record: then the file is none of records */
 };
 
 /* One value of the shape, and what stands before it. */
@@ -31,7 +38,10 @@ struct shape {
         struct buffer line, names;
         struct slot *slots;
         size_t n_slots, slots_capacity;
-        size_t tail_start; /* what stands behind the last value */
+        size_t tail_start;   /* what stands behind the last value */
+        size_t mode_slot;    /* the value that says "train" or "val"; SIZE_MAX: none */
+        size_t n_lists;      /* passed over */
+        bool is_quiet;       /* numbers of no training: settings, a sample of a data set */
         bool is_usable;
 };
 
@@ -39,6 +49,9 @@ struct parser {
         struct shape shape;
         struct record_builder builder;
         struct buffer output_path, checkpoint; /* decoded, where they have escapes */
+        double last_epoch;                     /* NAN before the first line that has epoch and step */
+        struct buffer train_names;             /* metrics of lines that say "train", each between NULs */
+        struct buffer prefixed;                /* names that begin with what the line says of itself */
 };
 
 /* Part of a buffer that may move while it grows. */
@@ -68,6 +81,8 @@ static void shape_clear(struct shape *shape) {
         buffer_clear(&shape->line);
         buffer_clear(&shape->names);
         shape->n_slots = 0;
+        shape->n_lists = 0;
+        shape->mode_slot = SIZE_MAX;
         shape->is_usable = false;
 }
 
@@ -97,6 +112,55 @@ static void shape_drop_duplicates(struct shape *shape) {
                                 shape->slots[i].key.role = KEY_IGNORED;
                                 break;
                         }
+}
+
+/* MMCV and others: one name in lines of training and of validation, and a word that says which. */
+static bool is_mode(struct slice name) {
+        static const char *const names[] = { "mode", "split", "phase", "stage", "subset" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (slice_equal(name, slice_from(names[i])))
+                        return true;
+        return false;
+}
+
+static bool scalar_number(const struct json_scalar *scalar, double *ret_number) {
+        if (scalar->kind == JSON_TEXT)
+                return number_parse(scalar->text, ret_number);
+        if (scalar->kind == JSON_NUMBER)
+                *ret_number = scalar->number;
+        return scalar->kind == JSON_NUMBER;
+}
+
+/* What the line says by its names, and by which of them have numbers. */
+static struct evidence shape_evidence(const struct shape *shape, const struct json_scalar *scalars) {
+        struct evidence evidence = { 0 };
+
+        for (size_t i = 0; i < shape->n_slots; i++) {
+                const struct slot *slot = &shape->slots[i];
+                double number;
+
+                if (scalar_number(&scalars[i], &number))
+                        evidence_add_number(&evidence, slot_name(shape, slot), slot->key);
+                else
+                        evidence_add_other(&evidence, slot_name(shape, slot), slot->key);
+        }
+        return evidence;
+}
+
+static void shape_judge(struct shape *shape, const struct json_scalar *scalars) {
+        struct evidence evidence = shape_evidence(shape, scalars);
+
+        shape->is_quiet = evidence.has_x ? evidence.has_samples && !evidence.has_epoch
+                                         : evidence.has_samples || evidence.n_results == 0;
+        for (size_t i = 0; i < shape->n_slots; i++) {
+                if (scalars[i].kind == JSON_LIST)
+                        shape->n_lists++;
+                if (scalars[i].kind == JSON_TEXT && is_mode(slot_name(shape, &shape->slots[i])))
+                        shape->mode_slot = i;
+        }
+        /* A number that is null in one line can be one in the next of the same shape. */
+        shape->is_usable = shape->n_slots < SLOTS_MAX && shape->mode_slot == SIZE_MAX && !shape->is_quiet;
 }
 
 /* --- values into the record --- */
@@ -291,8 +355,115 @@ static const char *read_carefully(struct shape *shape, struct slice line, struct
                 return reading.expected;
         shape->tail_start = reading.gap_start;
         shape_drop_duplicates(shape);
-        shape->is_usable = shape->n_slots < SLOTS_MAX;
+        if (scalars)
+                shape_judge(shape, scalars);
         return NULL;
+}
+
+/* --- what a line means beside others --- */
+
+/* mmengine: "step" is the iteration in lines of training, which have the epoch too, but the epoch in
+ * those of validation. */
+static void settle_x(struct parser *parser, struct record *record) {
+        if (!isnan(record->epoch)) {
+                if (!isnan(record->step))
+                        parser->last_epoch = record->epoch;
+        } else if (record->step <= parser->last_epoch) {
+                record->epoch = record->step;
+                record->step = NAN;
+        }
+}
+
+static bool is_train_name(const struct parser *parser, struct slice name) {
+        const char *at = parser->train_names.data, *end, *found;
+
+        if (!at)
+                return false;
+        end = at + parser->train_names.size_bytes;
+        while (at < end && (found = memmem(at, (size_t)(end - at), name.data, name.size_bytes))) {
+                if (found > at && found + name.size_bytes < end && found[-1] == '\0' &&
+                    found[name.size_bytes] == '\0')
+                        return true;
+                at = found + name.size_bytes;
+        }
+        return false;
+}
+
+/* More names than there is room for are forgotten. */
+static int remember_train_names(struct parser *parser) {
+        const struct record *record = &parser->builder.record;
+        struct buffer *names = &parser->train_names;
+
+        for (size_t i = 0; i < record->n_metrics; i++) {
+                struct slice name = record->metrics[i].name;
+                int r;
+
+                if (is_train_name(parser, name))
+                        continue;
+                r = buffer_reserve(names, name.size_bytes + 2);
+                if (r == -ENOBUFS)
+                        return 0;
+                if (r < 0)
+                        return r;
+                (void)buffer_append_char(names, '\0');
+                (void)buffer_append(names, name.data, name.size_bytes);
+                (void)buffer_append_char(names, '\0');
+        }
+        return 0;
+}
+
+/* Losses that are not of training, and what lines of training have under the same name. */
+static bool takes_prefix(const struct parser *parser, struct slice name) {
+        return metric_kind_of(name) != METRIC_SCHEDULE && (is_train_name(parser, name) || metric_is_minimized(name));
+}
+
+static int prefix_names(struct parser *parser, struct slice mode) {
+        const struct record *record = &parser->builder.record;
+        size_t n_bytes = 0;
+        int r;
+
+        for (size_t i = 0; i < record->n_metrics; i++)
+                n_bytes += mode.size_bytes + 1 + record->metrics[i].name.size_bytes;
+        buffer_clear(&parser->prefixed);
+        r = buffer_reserve(&parser->prefixed, n_bytes); /* so that it does not move below */
+        if (r < 0)
+                return r == -ENOBUFS ? 0 : r;
+        for (size_t i = 0; i < record->n_metrics; i++) {
+                struct slice *name = &parser->builder.metrics[i].name;
+                size_t start = parser->prefixed.size_bytes;
+
+                if (!takes_prefix(parser, *name))
+                        continue;
+                (void)buffer_append(&parser->prefixed, mode.data, mode.size_bytes);
+                (void)buffer_append_char(&parser->prefixed, '/');
+                (void)buffer_append(&parser->prefixed, name->data, name->size_bytes);
+                *name = (struct slice){ parser->prefixed.data + start, parser->prefixed.size_bytes - start };
+        }
+        return 0;
+}
+
+static int apply_mode(struct parser *parser, struct slice mode) {
+        static const char *const validation[] = { "val", "valid", "validation", "eval", "evaluation", "test", "dev" };
+
+        if (mode.size_bytes >= 5 && strncasecmp(mode.data, "train", 5) == 0)
+                return remember_train_names(parser);
+        for (size_t i = 0; i < sizeof(validation) / sizeof(validation[0]); i++)
+                if (mode.size_bytes == strlen(validation[i]) &&
+                    strncasecmp(mode.data, validation[i], mode.size_bytes) == 0)
+                        return prefix_names(parser, mode);
+        return 0;
+}
+
+/* The summary at the end is no point of the curve, nor are the numbers of a quiet line. */
+static void drop_what_is_no_point(struct parser *parser) {
+        bool is_summary = false;
+
+        for (size_t i = 0; i < parser->shape.n_slots; i++)
+                is_summary = is_summary || key_is_of_summary(slot_name(&parser->shape, &parser->shape.slots[i]));
+        if (is_summary)
+                parser->shape.is_usable = false;
+        if (is_summary || parser->shape.is_quiet)
+                parser->builder.record.n_metrics = 0;
 }
 
 /* --- lines --- */
@@ -302,6 +473,7 @@ static void deliver(struct parser *parser, struct parse_context *context) {
 
         if (!builder_has_content(&parser->builder))
                 return;
+        settle_x(parser, record);
         record->source = context->source;
         record->line = context->line;
         context->sink->take_record(context->sink->userdata, record);
@@ -319,9 +491,16 @@ static int take_carefully(struct parser *parser, struct slice line, struct parse
         builder_start(&parser->builder);
         for (size_t i = 0; !expected && r == 0 && i < parser->shape.n_slots; i++)
                 r = add_scalar(parser, &parser->shape.slots[i], &scalars[i]);
+        if (!expected && r == 0) {
+                drop_what_is_no_point(parser);
+                if (parser->shape.mode_slot != SIZE_MAX)
+                        r = apply_mode(parser, scalars[parser->shape.mode_slot].text);
+        }
         free(scalars);
         if (r < 0)
                 return r;
+        if (!expected && context->explain && parser->shape.n_lists > 0)
+                line_reject(context, line, 0, "numbers: lists are passed over, here and in lines like this");
         if (expected) {
                 shape_clear(&parser->shape);
                 line_reject(context, line, column, expected);
@@ -355,62 +534,115 @@ static ssize_t consume(struct parser *parser, struct slice bytes, bool final, st
 
 /* --- recognising --- */
 
-enum says { SAYS_NOTHING, SAYS_METRIC, SAYS_X };
+/* What was learnt from the lines of a file's head. */
+struct guess {
+        double last_x;
+        int n_ascending; /* lines with metrics whose x grew from one to the next */
+        int n_rows;      /* lines without x that could be rows of results */
+        bool is_bare;    /* the last line is an object, and has no list that could be a whole history */
+};
 
-static enum says what_it_says(const struct shape *shape, const struct json_scalar *scalars) {
-        enum says says = SAYS_NOTHING;
-
+static double first_x(const struct shape *shape, const struct json_scalar *scalars) {
         for (size_t i = 0; i < shape->n_slots; i++) {
-                enum key_role role = shape->slots[i].key.role;
                 double number;
-                bool is_number = scalars[i].kind == JSON_NUMBER ||
-                                 (scalars[i].kind == JSON_TEXT && number_parse(scalars[i].text, &number));
 
-                if (role == KEY_EPOCH || role == KEY_STEP || role == KEY_TRIAL)
-                        return SAYS_X;
-                if (role == KEY_METRIC && is_number)
-                        says = SAYS_METRIC;
+                if (key_is_x(shape->slots[i].key) && scalar_number(&scalars[i], &number))
+                        return number;
         }
-        return says;
+        return NAN;
 }
 
-static enum says read_head_line(struct slice line) {
+/* A list of objects or lists in it: this can be a document on one line. */
+static bool has_deep_list(const struct shape *shape, const struct json_scalar *scalars) {
+        for (size_t i = 0; i < shape->n_slots; i++) {
+                struct slice list = scalars[i].text;
+                const char *at;
+
+                if (scalars[i].kind != JSON_LIST)
+                        continue;
+                at = json_skip_blanks(list.data + 1, list.data + list.size_bytes);
+                if (*at == '{' || *at == '[')
+                        return true;
+        }
+        return false;
+}
+
+/* A line that says where in the training it is and names a result is a record; others need one like
+ * them behind, since one could as well be settings (config.json on one line). */
+static bool is_enough(struct guess *guess, const struct shape *shape, const struct json_scalar *scalars) {
+        struct evidence evidence = shape_evidence(shape, scalars);
+        double x = first_x(shape, scalars);
+
+        guess->is_bare = !has_deep_list(shape, scalars);
+        if (evidence_is_history(&evidence))
+                return true;
+        if (evidence.has_samples || evidence.has_subjects)
+                return false;
+        if (!evidence.has_x)
+                return evidence_may_be_rows(&evidence) && ++guess->n_rows >= 2;
+        if (evidence.n_metrics == 0)
+                return false;
+        if (evidence.has_epoch)
+                return true;
+        guess->n_ascending = x > guess->last_x ? guess->n_ascending + 1 : 1;
+        guess->last_x = x;
+        return guess->n_ascending >= 2;
+}
+
+static enum recognition judge_line(struct guess *guess, struct slice line) {
         struct shape shape = { .line = BUFFER_INIT(LINE_BYTES_MAX), .names = BUFFER_INIT(NAMES_BYTES_MAX) };
         struct json_scalar *scalars = malloc(SLOTS_MAX * sizeof(*scalars));
-        enum says says = SAYS_NOTHING;
+        enum recognition answer = RECOGNITION_NO;
         size_t column;
         int error;
 
         if (scalars && !read_carefully(&shape, line, scalars, &column, &error))
-                says = what_it_says(&shape, scalars);
+                answer = is_enough(guess, &shape, scalars) ? RECOGNITION_YES : RECOGNITION_MORE;
         free(scalars);
         shape_release(&shape);
-        return says;
+        return answer;
 }
 
-/* A line that says where in the training it is, is a record. One without could as well be settings
- * (config.json on one line): it takes two of them. */
-static enum recognition recognise(struct slice head, struct slice source, bool final) {
-        (void)source;
-        head = lines_skip_preamble(head);
-        if (head.size_bytes == 0)
+/* A first line that may also be all of a document: it takes a second object to tell. */
+static enum recognition wait_for_second(struct slice rest, bool final) {
+        const char *at = json_skip_blanks(rest.data, rest.data + rest.size_bytes);
+
+        if (at == rest.data + rest.size_bytes)
                 return final ? RECOGNITION_NO : RECOGNITION_MORE;
-        for (int n = 0; n < 2; n++) {
+        return *at == '{' ? RECOGNITION_YES : RECOGNITION_NO;
+}
+
+static enum recognition recognise(struct slice head, struct slice source, bool final) {
+        struct guess guess = { .last_x = NAN };
+        int n_objects = 0;
+
+        if (head.size_bytes < 3 && slice_starts_with(SLICE("\xef\xbb\xbf"), head) && !final)
+                return RECOGNITION_MORE;
+        head = lines_skip_preamble(head);
+        for (int n = 0; n < HEAD_LINES_MAX && head.size_bytes > 0; n++) {
                 bool complete;
                 struct slice line = line_trim(lines_take_first(&head, &complete), false);
-                enum says says;
+                enum recognition answer;
 
-                if (line.size_bytes > 0 && line.data[0] != '{')
+                if (line.size_bytes == 0 || line.data[0] == '#')
+                        continue;
+                if (line.data[0] != '{')
                         return RECOGNITION_NO;
                 if (!complete && !final)
                         return RECOGNITION_MORE;
-                says = read_head_line(line);
-                if (says == SAYS_X)
+                answer = judge_line(&guess, line);
+                if (answer == RECOGNITION_NO && n_objects == 0)
+                        return RECOGNITION_NO;
+                if (answer == RECOGNITION_YES && n_objects == 0 &&
+                    (!guess.is_bare || history_is_snapshot_name(source)))
+                        return wait_for_second(head, final);
+                if (answer == RECOGNITION_YES)
                         return RECOGNITION_YES;
-                if (says == SAYS_NOTHING || !complete)
+                n_objects++;
+                if (n == HEAD_LINES_MAX - 1)
                         return RECOGNITION_NO;
         }
-        return RECOGNITION_YES;
+        return final ? RECOGNITION_NO : RECOGNITION_MORE;
 }
 
 /* --- the format --- */
@@ -423,6 +655,9 @@ static int open_parser(struct parser **ret_parser) {
         parser->shape.line = BUFFER_INIT(LINE_BYTES_MAX);
         parser->shape.names = BUFFER_INIT(NAMES_BYTES_MAX);
         parser->output_path = parser->checkpoint = BUFFER_INIT(LINE_BYTES_MAX);
+        parser->train_names = BUFFER_INIT(TRAIN_NAMES_BYTES_MAX);
+        parser->prefixed = BUFFER_INIT(NAMES_BYTES_MAX);
+        parser->last_epoch = NAN;
         *ret_parser = parser;
         return 0;
 }
@@ -434,6 +669,8 @@ static void free_parser(struct parser *parser) {
         builder_release(&parser->builder);
         buffer_release(&parser->output_path);
         buffer_release(&parser->checkpoint);
+        buffer_release(&parser->train_names);
+        buffer_release(&parser->prefixed);
         free(parser);
 }
 

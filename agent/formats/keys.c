@@ -3,12 +3,15 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/instant.h"
 #include "base/number.h"
+#include "result/metric_name.h"
 
 enum {
         NAME_BYTES_MAX = 64,          /* no name of the table is longer */
+        WORD_BYTES_MAX = 32,
         METRICS_FIRST = 32,
         UNIX_TIME_MIN = 100000000,    /* 1973; smaller times are durations */
         UNIX_TIME_MIN_MS = 100000000000,
@@ -23,12 +26,14 @@ static const struct {
         { "epoch", KEY_EPOCH },
         { "currentepoch", KEY_EPOCH },
         { "epochnum", KEY_EPOCH },
+        { "epochnumber", KEY_EPOCH },
         { "epochidx", KEY_EPOCH },
         { "trainepoch", KEY_EPOCH },
 
         { "globalstep", KEY_STEP },
+        { "globalsteps", KEY_STEP },
         { "globalstepmaxsteps", KEY_STEP },     /* ms-swift: "global_step/max_steps": "10/438" */
-        { "step", KEY_STEP },
+        { "step", KEY_STEP },                   /* also W&B's "_step" */
         { "steps", KEY_STEP },
         { "currentsteps", KEY_STEP },           /* LLaMA-Factory */
         { "currentstep", KEY_STEP },
@@ -44,10 +49,16 @@ static const struct {
         { "itr", KEY_STEP },
         { "it", KEY_STEP },
         { "trainstep", KEY_STEP },
+        { "trainingstep", KEY_STEP },
         { "timestep", KEY_STEP },
+        { "timesteps", KEY_STEP },
         { "update", KEY_STEP },
         { "round", KEY_STEP },
+        { "boostinground", KEY_STEP },
+        { "generation", KEY_STEP },
+        { "episode", KEY_STEP },
         { "batchidx", KEY_STEP },
+        { "batch", KEY_STEP },
 
         { "trial", KEY_TRIAL },                 /* hypertune, Optuna */
         { "trialnumber", KEY_TRIAL },
@@ -77,49 +88,76 @@ static const struct {
 
         { "end", KEY_END },
 
-        { "totalsteps", KEY_IGNORED },
-        { "maxsteps", KEY_IGNORED },
-        { "percentage", KEY_IGNORED },
-        { "progress", KEY_IGNORED },
-        { "eta", KEY_IGNORED },
-        { "etaseconds", KEY_IGNORED },
-        { "elapsed", KEY_IGNORED },
-        { "elapsedtime", KEY_IGNORED },
-        { "timeelapsed", KEY_IGNORED },
-        { "remainingtime", KEY_IGNORED },
-        { "datatime", KEY_IGNORED },
-        { "runtime", KEY_IGNORED },
-        { "fps", KEY_IGNORED },
-        { "pid", KEY_IGNORED },
-        { "hostname", KEY_IGNORED },
+        { "v", KEY_IGNORED },                   /* bunyan's version, and what loggers say of themselves */
+        { "level", KEY_IGNORED },
+        { "levelno", KEY_IGNORED },
+        { "severity", KEY_IGNORED },
+        { "lineno", KEY_IGNORED },
+        { "line", KEY_IGNORED },
+        { "thread", KEY_IGNORED },
+        { "process", KEY_IGNORED },
+        { "status", KEY_IGNORED },
+        { "statuscode", KEY_IGNORED },
+        { "code", KEY_IGNORED },
         { "nodeip", KEY_IGNORED },
-        { "rank", KEY_IGNORED },
-        { "localrank", KEY_IGNORED },
         { "worldsize", KEY_IGNORED },
-        { "seed", KEY_IGNORED },
-        { "version", KEY_IGNORED },
-        { "wps", KEY_IGNORED },                 /* fairseq: words, updates a second, and their sizes */
-        { "ups", KEY_IGNORED },
-        { "wpb", KEY_IGNORED },
-        { "bsz", KEY_IGNORED },
-        { "trainwall", KEY_IGNORED },
-        { "wall", KEY_IGNORED },
-        { "iterationssincerestore", KEY_IGNORED }, /* Ray */
-        { "timestepssincerestore", KEY_IGNORED },
-        { "timesincerestore", KEY_IGNORED },
-        { "timethisiters", KEY_IGNORED },
-        { "timetotals", KEY_IGNORED },
-        { "timestepsthisiter", KEY_IGNORED },
-        { "warmuptime", KEY_IGNORED },
+        { "vnum", KEY_IGNORED },                /* Lightning's version of the run */
 };
 
-/* Ends of names that are durations or rates whatever stands before: train_runtime,
- * eval_samples_per_second, step_time. */
-static const char *const ignored_ends[] = { "runtime",  "persecond", "steptime",
-                                           "itertime", "batchtime", "datatime" };
+/* What a word of a name says of the whole. */
+enum word_says {
+        SAYS_NO_METRIC, /* unless a result is named behind it: loss_time is none, time_loss is one */
+        SAYS_COUNTER,   /* unless a result or a schedule is named anywhere: loss_per_sample, mAP_s */
+};
 
-/* Whole branches of nested records that hold settings and timers. */
-static const char *const ignored_branches[] = { "config/", "hparams/", "time/", "timers/", "perf/" };
+/* Small letters; words are parted by all that is no letter, and between a small letter and a capital. */
+static const struct {
+        const char *word;
+        enum word_says says;
+} words[] = {
+        { "bandwidth", SAYS_NO_METRIC },  { "batchtime", SAYS_NO_METRIC },   { "bsz", SAYS_NO_METRIC },
+        { "cpu", SAYS_NO_METRIC },        { "datatime", SAYS_NO_METRIC },    { "duration", SAYS_NO_METRIC },
+        { "elapsed", SAYS_NO_METRIC },    { "eta", SAYS_NO_METRIC },         { "flops", SAYS_NO_METRIC },
+        { "flos", SAYS_NO_METRIC },       { "fps", SAYS_NO_METRIC },         { "gpu", SAYS_NO_METRIC },
+        { "hostname", SAYS_NO_METRIC },   { "hours", SAYS_NO_METRIC },       { "ips", SAYS_NO_METRIC },
+        { "itertime", SAYS_NO_METRIC },   { "latency", SAYS_NO_METRIC },     { "mem", SAYS_NO_METRIC },
+        { "memory", SAYS_NO_METRIC },     { "mfu", SAYS_NO_METRIC },         { "percentage", SAYS_NO_METRIC },
+        { "persec", SAYS_NO_METRIC },     { "persecond", SAYS_NO_METRIC },   { "progress", SAYS_NO_METRIC },
+        { "qps", SAYS_NO_METRIC },        { "ram", SAYS_NO_METRIC },         { "remaining", SAYS_NO_METRIC },
+        { "runtime", SAYS_NO_METRIC },    { "second", SAYS_NO_METRIC },      { "seconds", SAYS_NO_METRIC },
+        { "speed", SAYS_NO_METRIC },      { "steptime", SAYS_NO_METRIC },    { "tflops", SAYS_NO_METRIC },
+        { "throughput", SAYS_NO_METRIC }, { "time", SAYS_NO_METRIC },        { "timer", SAYS_NO_METRIC },
+        { "times", SAYS_NO_METRIC },      { "timestamp", SAYS_NO_METRIC },   { "timing", SAYS_NO_METRIC },
+        { "tps", SAYS_NO_METRIC },        { "ups", SAYS_NO_METRIC },         { "utilization", SAYS_NO_METRIC },
+        { "vram", SAYS_NO_METRIC },       { "wall", SAYS_NO_METRIC },        { "walltime", SAYS_NO_METRIC },
+        { "wpb", SAYS_NO_METRIC },        { "wps", SAYS_NO_METRIC },         { "gflops", SAYS_NO_METRIC },
+        { "mflops", SAYS_NO_METRIC },     { "macs", SAYS_NO_METRIC },        { "eps", SAYS_COUNTER },
+
+        { "batches", SAYS_COUNTER },      { "bytes", SAYS_COUNTER },         { "count", SAYS_COUNTER },
+        { "counter", SAYS_COUNTER },      { "counts", SAYS_COUNTER },        { "done", SAYS_COUNTER },
+        { "episodes", SAYS_COUNTER },     { "epoch", SAYS_COUNTER },         { "epochs", SAYS_COUNTER },
+        { "examples", SAYS_COUNTER },     { "frames", SAYS_COUNTER },        { "gb", SAYS_COUNTER },
+        { "gib", SAYS_COUNTER },          { "id", SAYS_COUNTER },            { "ids", SAYS_COUNTER },
+        { "idx", SAYS_COUNTER },          { "images", SAYS_COUNTER },        { "index", SAYS_COUNTER },
+        { "iteration", SAYS_COUNTER },    { "iterations", SAYS_COUNTER },    { "iters", SAYS_COUNTER },
+        { "job", SAYS_COUNTER },          { "kb", SAYS_COUNTER },            { "mb", SAYS_COUNTER },
+        { "mib", SAYS_COUNTER },          { "ms", SAYS_COUNTER },            { "num", SAYS_COUNTER },
+        { "number", SAYS_COUNTER },       { "parameters", SAYS_COUNTER },    { "params", SAYS_COUNTER },
+        { "percent", SAYS_COUNTER },      { "pid", SAYS_COUNTER },           { "port", SAYS_COUNTER },
+        { "rank", SAYS_COUNTER },         { "s", SAYS_COUNTER },             { "samples", SAYS_COUNTER },
+        { "sec", SAYS_COUNTER },          { "secs", SAYS_COUNTER },          { "seed", SAYS_COUNTER },
+        { "sequences", SAYS_COUNTER },    { "size", SAYS_COUNTER },          { "sizes", SAYS_COUNTER },
+        { "step", SAYS_COUNTER },         { "steps", SAYS_COUNTER },         { "timestep", SAYS_COUNTER },
+        { "timesteps", SAYS_COUNTER },    { "tokens", SAYS_COUNTER },        { "updates", SAYS_COUNTER },
+        { "us", SAYS_COUNTER },           { "uuid", SAYS_COUNTER },          { "version", SAYS_COUNTER },
+        { "workers", SAYS_COUNTER },
+};
+
+/* Whole branches of nested records that hold settings, timers and the machine's state. */
+static const char *const ignored_branches[] = {
+        "config/", "hparams/", "time/",   "timers/",       "perf/",   "system/",
+        "args/",   "params/",  "params.", "sampler_perf/", "timing/", "hyperparameters/",
+};
 
 /* Small letters and digits of name; false when it is longer than any name of the table. */
 static bool squeeze(struct slice name, char ret_text[static NAME_BYTES_MAX]) {
@@ -138,27 +176,16 @@ static bool squeeze(struct slice name, char ret_text[static NAME_BYTES_MAX]) {
         return true;
 }
 
-static bool ends_with(const char *text, const char *end) {
-        size_t n = strlen(text), m = strlen(end);
-
-        return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static bool find(const char *text, struct key *ret_key) {
         uint8_t rank = 0;
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
                 rank = i > 0 && names[i].role == names[i - 1].role ? (uint8_t)(rank + 1) : 0;
-                if (strcmp(names[i].name, text) == 0) {
+                if (names[i].name[0] == text[0] && strcmp(names[i].name, text) == 0) {
                         *ret_key = (struct key){ .role = names[i].role, .rank = rank };
                         return true;
                 }
         }
-        for (size_t i = 0; i < sizeof(ignored_ends) / sizeof(ignored_ends[0]); i++)
-                if (ends_with(text, ignored_ends[i])) {
-                        *ret_key = (struct key){ .role = KEY_IGNORED };
-                        return true;
-                }
         return false;
 }
 
@@ -173,28 +200,91 @@ static bool is_x_anywhere(const char *text) {
 }
 
 static bool is_ignored_branch(struct slice name) {
-        for (size_t i = 0; i < sizeof(ignored_branches) / sizeof(ignored_branches[0]); i++)
-                if (slice_starts_with(name, slice_from(ignored_branches[i])))
+        for (size_t i = 0; i < sizeof(ignored_branches) / sizeof(ignored_branches[0]); i++) {
+                size_t n = strlen(ignored_branches[i]);
+
+                if (name.size_bytes > n && strncasecmp(name.data, ignored_branches[i], n) == 0)
                         return true;
+        }
         return false;
+}
+
+/* The word at *at in small letters, which moves behind it; empty at the end. */
+static void take_word(const char **at, const char *end, char ret_word[static WORD_BYTES_MAX]) {
+        size_t n = 0;
+        bool small = false;
+
+        while (*at < end && !isalpha((unsigned char)**at))
+                (*at)++;
+        for (; *at < end && isalpha((unsigned char)**at); (*at)++) {
+                if (small && isupper((unsigned char)**at))
+                        break;
+                small = small || islower((unsigned char)**at);
+                if (n < WORD_BYTES_MAX - 1)
+                        ret_word[n++] = (char)tolower((unsigned char)**at);
+        }
+        ret_word[n] = '\0';
+}
+
+static bool find_word(const char *word, enum word_says *ret_says) {
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+                if (words[i].word[0] == word[0] && strcmp(words[i].word, word) == 0) {
+                        *ret_says = words[i].says;
+                        return true;
+                }
+        return false;
+}
+
+static bool is_ignored_by_words(struct slice name) {
+        const char *at = name.data, *end = at + name.size_bytes;
+        char word[WORD_BYTES_MAX];
+        enum word_says says;
+
+        while (at < end) {
+                take_word(&at, end, word);
+                if (!find_word(word, &says))
+                        continue;
+                if (says == SAYS_NO_METRIC &&
+                    metric_kind_of((struct slice){ at, (size_t)(end - at) }) != METRIC_RESULT)
+                        return true;
+                if (says == SAYS_COUNTER && metric_kind_of(name) == METRIC_OTHER)
+                        return true;
+        }
+        return false;
+}
+
+static bool is_ignored(struct slice name) {
+        return name.data[0] == '_' || is_ignored_branch(name) || is_ignored_by_words(name);
 }
 
 struct key key_of(struct slice name) {
         const struct key metric = { .role = KEY_METRIC }, ignored = { .role = KEY_IGNORED };
-        const char *slash = memrchr(name.data, '/', name.size_bytes);
         char text[NAME_BYTES_MAX];
+        const char *slash;
         struct key key;
 
-        if (!squeeze(name, text))
+        if (name.size_bytes == 0)
                 return metric;
-        if (find(text, &key))
+        slash = memrchr(name.data, '/', name.size_bytes);
+        if (slice_equal(name, SLICE("#"))) /* spaCy */
+                return (struct key){ .role = KEY_STEP, .rank = UINT8_MAX - 1 };
+        if (squeeze(name, text) && find(text, &key))
                 return key;
-        if (!slash)
-                return metric;
-        if (squeeze((struct slice){ slash + 1, name.size_bytes - (size_t)(slash + 1 - name.data) }, text) &&
+        if (slash &&
+            squeeze((struct slice){ slash + 1, name.size_bytes - (size_t)(slash + 1 - name.data) }, text) &&
             is_x_anywhere(text) && find(text, &key))
                 return key;
-        return is_ignored_branch(name) ? ignored : metric;
+        return is_ignored(name) ? ignored : metric;
+}
+
+bool key_is_x(struct key key) {
+        return key.role == KEY_EPOCH || key.role == KEY_STEP || key.role == KEY_TRIAL;
+}
+
+bool key_is_of_summary(struct slice name) {
+        char text[NAME_BYTES_MAX];
+
+        return squeeze(name, text) && (strcmp(text, "trainruntime") == 0 || strcmp(text, "totalflos") == 0);
 }
 
 /* --- building a record --- */
@@ -283,6 +373,12 @@ static bool parse_of(struct slice text, double *ret_value) {
                number_parse((struct slice){ text.data + n + 1, text.size_bytes - n - 1 }, &total);
 }
 
+/* "90.62%" is 90.62, as printed. */
+static bool parse_percent(struct slice text, double *ret_value) {
+        return text.size_bytes > 1 && text.data[text.size_bytes - 1] == '%' &&
+               number_scan(text, ret_value) == text.size_bytes - 1;
+}
+
 int builder_add_text(struct record_builder *builder, struct key key, struct slice name, struct slice text) {
         struct record *record = &builder->record;
         double value;
@@ -293,7 +389,7 @@ int builder_add_text(struct record_builder *builder, struct key key, struct slic
                 record->checkpoint = text;
         else if (key.role == KEY_TIME && instant_parse(text, &value))
                 record->time_s = value;
-        else if (key.role != KEY_IGNORED && number_parse(text, &value))
+        else if (key.role != KEY_IGNORED && (number_parse(text, &value) || parse_percent(text, &value)))
                 return builder_add_number(builder, key, name, value);
         else if ((key.role == KEY_EPOCH || key.role == KEY_STEP) && parse_of(text, &value))
                 return builder_add_number(builder, key, name, value);

@@ -30,6 +30,13 @@ struct key {
  * the name: "trainer/global_step" is global_step, but "loss/step" is a metric. */
 struct key key_of(struct slice name);
 
+/* Epoch, step or trial? */
+bool key_is_x(struct key key);
+
+/* Does this key stand only in the summary at the end of a training (Hugging Face's train_runtime,
+ * total_flos)? The record that has it is no point of a curve. */
+bool key_is_of_summary(struct slice name);
+
 /* The record under construction: fills in what a key says, and remembers at which rank. */
 struct record_builder {
         struct record record;

@@ -4,7 +4,7 @@ enum { REJECT_TEXT_BYTES = 200 };
 
 ssize_t lines_consume(struct parser *parser, struct slice bytes, bool final, struct parse_context *context,
                       int (*take_line)(struct parser *parser, struct slice line, struct parse_context *context)) {
-        const char *at = bytes.data, *end = at + bytes.size_bytes;
+        const char *at = bytes.data, *end = bytes.size_bytes > 0 ? at + bytes.size_bytes : at;
 
         while (at < end) {
                 const char *newline = memchr(at, '\n', (size_t)(end - at));

@@ -42,6 +42,8 @@ static void said_record(void *userdata, const struct record *record) {
                                     record->checkpoint.data);
         if (record->end)
                 (void)buffer_append_string(said, " END");
+        if (record->is_snapshot)
+                (void)buffer_append_string(said, " SNAPSHOT");
         for (size_t i = 0; i < record->n_metrics; i++) {
                 char value[NUMBER_TEXT_BYTES] = "NaN";
 
@@ -60,10 +62,11 @@ static void said_reject(void *userdata, const struct reject *reject) {
                             reject->expected);
 }
 
-/* Pushes text in pieces of chunk_bytes (0: all at once) and finishes. */
-static void said_of_bytes(struct buffer *said, const struct format *format, struct slice text, size_t chunk_bytes) {
+/* Pushes the text of a file in pieces of chunk_bytes (0: all at once) and finishes. */
+static void said_of_file(struct buffer *said, const char *path, const struct format *format, struct slice text,
+                         size_t chunk_bytes) {
         const struct record_sink sink = { said, said_record, said_reject };
-        const struct stream_config config = { .source = SLICE("test"), .format = format, .sink = &sink };
+        const struct stream_config config = { .source = slice_from(path), .format = format, .sink = &sink };
         CLEANUP(stream_freep) struct stream *stream = NULL;
 
         assert_int_equal(stream_new(&stream, &config), 0);
@@ -76,16 +79,25 @@ static void said_of_bytes(struct buffer *said, const struct format *format, stru
         assert_int_equal(stream_finish(stream), 0);
 }
 
+static inline void said_of_bytes(struct buffer *said, const struct format *format, struct slice text,
+                                 size_t chunk_bytes) {
+        said_of_file(said, "test", format, text, chunk_bytes);
+}
+
 /* The same whatever the pieces; a chunk is a copy of its own, so that a read past it is found. */
-static void assert_said_bytes(const char *format, struct slice text, const char *expected) {
+static void assert_said_file(const char *path, const char *format, struct slice text, const char *expected) {
         static const size_t chunks[] = { 0, 1, 2, 7, 64 };
 
         for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
                 CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 20);
 
-                said_of_bytes(&said, format ? format_find(slice_from(format)) : NULL, text, chunks[i]);
+                said_of_file(&said, path, format ? format_find(slice_from(format)) : NULL, text, chunks[i]);
                 assert_string_equal(buffer_string(&said), expected);
         }
+}
+
+static inline void assert_said_bytes(const char *format, struct slice text, const char *expected) {
+        assert_said_file("test", format, text, expected);
 }
 
 static inline void assert_said(const char *format, const char *text, const char *expected) {

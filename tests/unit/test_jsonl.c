@@ -46,7 +46,7 @@ static void test_what_is_no_number_is_passed_over(void **state) {
                     "{\"epoch\":1,\"ok\":true,\"none\":null,\"list\":[1,{\"a\":[\"]\"]},3],\"text\":\"a, \\\"b\\\"\","
                     "\"empty\":{},\"loss\":1}\n",
                     "1: EPOCH=1 loss=1\n");
-        assert_said("jsonl", "{\"epoch\":1,\"pid\":77,\"eta_seconds\":5,\"train_runtime\":3,\"config\":{\"lr\":1},\"l\":2}\n",
+        assert_said("jsonl", "{\"epoch\":1,\"pid\":77,\"eta_seconds\":5,\"eval_runtime\":3,\"config\":{\"lr\":1},\"l\":2}\n",
                     "1: EPOCH=1 l=2\n");
 }
 
@@ -129,16 +129,128 @@ static void test_many_keys(void **state) {
 static void test_recognised_by_content(void **state) {
         (void)state;
         /* One object without x could be settings; two are lines. */
-        assert_said(NULL, "{\"lr\": 0.1, \"layers\": 3}\n", "");
         assert_said(NULL, "{\"loss\": 0.1}\n{\"loss\": 0.2}\n", "1: loss=0.1\n2: loss=0.2\n");
         assert_said(NULL, "{\"loss\": 0.1, \"step\": 1}", "1: STEP=1 loss=0.1\n");
-        /* A document over several lines is none, nor is a text. */
-        assert_said(NULL, "{\n  \"epoch\": 1,\n  \"loss\": 0.5\n}\n", "");
-        assert_said(NULL, "{'epoch': 1, 'loss': 0.5}\n", "");
-        assert_said(NULL, "{\"name\": \"x\"}\n{\"name\": \"y\"}\n", "");
-        /* Below other lines, from the first that says where it is. */
-        assert_said(NULL, "Loading data\n{\"lr\": 0.1}\n{\"epoch\": 1, \"loss\": 2}\n{\"epoch\": 2, \"loss\": 1}\n",
-                    "3: EPOCH=1 loss=2\n4: EPOCH=2 loss=1\n");
+        assert_int_equal(format_find(SLICE("jsonl"))->recognise(SLICE("{\"name\": \"x\"}\n{\"name\": \"y\"}\n"), SLICE("x"), true),
+                         RECOGNITION_NO);
+        /* Names that say nothing: an x that grows is enough, one that does not is none. */
+        assert_said(NULL, "{\"step\": 1, \"foo\": 3}\n{\"step\": 2, \"foo\": 4}\n", "1: STEP=1 foo=3\n2: STEP=2 foo=4\n");
+        assert_said(NULL, "{\"step\": 1, \"foo\": 3}\n{\"step\": 1, \"foo\": 4}\n", "");
+        assert_said(NULL, "{\"epoch\": 1, \"foo\": 3}\n", "1: EPOCH=1 foo=3\n");
+        /* Settings first. */
+        assert_said(NULL, "{\"lr\": 0.1, \"layers\": 3, \"epochs\": 9}\n{\"epoch\": 1, \"loss\": 3}\n{\"epoch\": 2, \"loss\": 2}\n",
+                    "1: EPOCHS=9\n2: EPOCH=1 loss=3\n3: EPOCH=2 loss=2\n");
+}
+
+/* Lines below other text are those of the format text. */
+static enum recognition recognise(const char *path, const char *text, bool final) {
+        return format_find(SLICE("jsonl"))->recognise(slice_from(text), slice_from(path), final);
+}
+
+static void test_what_is_of_other_formats(void **state) {
+        (void)state;
+        assert_int_equal(recognise("x", "Loading data\n{\"epoch\": 1, \"loss\": 2}\n", true), RECOGNITION_NO);
+        assert_int_equal(recognise("x", "{'epoch': 1, 'loss': 0.5}\n", true), RECOGNITION_NO);
+        assert_int_equal(recognise("x", "{\n  \"epoch\": 1,\n  \"loss\": 0.5\n}\n", false), RECOGNITION_NO);
+        /* A line that may be all of a document waits for the second. */
+        assert_int_equal(recognise("x/metrics.json", "{\"epoch\": 1, \"loss\": 2}\n", false), RECOGNITION_MORE);
+        assert_int_equal(recognise("x/metrics.json", "{\"epoch\": 1, \"loss\": 2}\n", true), RECOGNITION_NO);
+        assert_int_equal(recognise("x/metrics.json", "{\"epoch\": 1, \"loss\": 2}\n{", false), RECOGNITION_YES);
+        assert_int_equal(recognise("x", "{\"epoch\": 1, \"loss\": 2, \"log_history\": [{}]}\n", false), RECOGNITION_MORE);
+        assert_int_equal(recognise("x", "{\"epoch\": 1, \"loss\": 2}\n", false), RECOGNITION_YES);
+        assert_int_equal(recognise("x", "\n\n", true), RECOGNITION_NO);
+}
+
+/* No structured format takes it; what the format text makes of it is for its own tests. */
+static void assert_unclaimed(const char *text) {
+        static const char *const names[] = { "jsonl", "json", "csv" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (format_find(slice_from(names[i]))->recognise(slice_from(text), SLICE("test"), true) == RECOGNITION_YES)
+                        fail_msg("%s takes %s", names[i], text);
+}
+
+static void test_data_and_predictions_give_nothing(void **state) {
+        (void)state;
+        assert_unclaimed("{\"id\":1,\"label\":\"cat\",\"score\":0.93}\n{\"id\":2,\"label\":\"dog\",\"score\":0.5}\n");
+        assert_unclaimed("{\"text\":\"good\",\"label\":1}\n{\"text\":\"bad\",\"label\":0}\n");
+        assert_unclaimed("{\"<pad>\":0,\"the\":2,\"loss\":3,\"epoch\":5}\n{\"a\":0}\n");
+        assert_unclaimed("{\"score\":0.93}\n{\"score\":0.5}\n");
+        assert_unclaimed("{\"model\":\"a\",\"accuracy\":0.93}\n{\"model\":\"b\",\"accuracy\":0.5}\n");
+        assert_unclaimed("{\"prompt\":\"a\",\"reward\":0.9,\"step\":1}\n{\"prompt\":\"b\",\"reward\":0.5,\"step\":2}\n");
+        assert_unclaimed("{\"step\":1,\"action\":2,\"reward\":0.9}\n{\"step\":2,\"action\":2,\"reward\":0.5}\n");
+        assert_unclaimed("{\"level\":\"info\",\"msg\":\"request\",\"time\":\"2024-01-01T00:00:00Z\",\"status\":200,\"latency\":0.02}\n"
+                    "{\"level\":\"info\",\"msg\":\"request\",\"time\":\"2024-01-01T00:00:01Z\",\"status\":404,\"latency\":0.01}\n");
+        assert_unclaimed("{\"event\":\"login\",\"user\":7}\n{\"event\":\"logout\",\"user\":7}\n");
+}
+
+static void test_application_logs(void **state) {
+        (void)state;
+        assert_said(NULL,
+                    "{\"level\":\"info\",\"ts\":1700000000.5,\"msg\":\"start\",\"workers\":4}\n"
+                    "{\"level\":\"info\",\"ts\":1700000001.5,\"msg\":\"epoch done\",\"epoch\":3,\"loss\":0.5,\"took\":3}\n"
+                    "{\"level\":\"info\",\"ts\":1700000002.5,\"msg\":\"saved\",\"files\":4}\n",
+                    "2: EPOCH=3 TIME=1700000001.5 loss=0.5 took=3\n");
+        assert_said(NULL,
+                    "{\"name\":\"t\",\"hostname\":\"h\",\"pid\":7,\"level\":30,\"epoch\":1,\"loss\":2,\"msg\":\"e\",\"v\":0}\n",
+                    "1: EPOCH=1 loss=2\n");
+}
+
+static void test_mmengine(void **state) {
+        (void)state;
+        assert_said(NULL,
+                    "{\"lr\": 0.02, \"data_time\": 0.1, \"loss\": 1.5, \"time\": 0.1, \"epoch\": 1, \"iter\": 69, \"memory\": 3060, \"step\": 69}\n"
+                    "{\"accuracy/top1\": 43.1, \"data_time\": 0.09, \"time\": 0.1, \"step\": 1}\n"
+                    "{\"lr\": 0.02, \"data_time\": 0.1, \"loss\": 0.5, \"time\": 0.1, \"epoch\": 2, \"iter\": 138, \"memory\": 3060, \"step\": 138}\n"
+                    "{\"accuracy/top1\": 70.9, \"data_time\": 0.09, \"time\": 0.1, \"step\": 2}\n",
+                    "1: EPOCH=1 STEP=69 lr=0.02 loss=1.5\n2: EPOCH=1 accuracy/top1=43.1\n"
+                    "3: EPOCH=2 STEP=138 lr=0.02 loss=0.5\n4: EPOCH=2 accuracy/top1=70.9\n");
+}
+
+static void test_lines_that_say_train_or_val(void **state) {
+        (void)state;
+        assert_said(NULL,
+                    "{\"env_info\": \"sys.platform: linux\", \"seed\": 0, \"exp_name\": \"r50\"}\n"
+                    "{\"mode\": \"train\", \"epoch\": 1, \"iter\": 50, \"lr\": 0.01, \"memory\": 900, \"loss\": 2.5, \"acc\": 10}\n"
+                    "{\"mode\": \"val\", \"epoch\": 1, \"iter\": 9, \"lr\": 0.01, \"loss\": 2.25, \"acc\": 12, \"mAP\": 0.5}\n",
+                    "2: EPOCH=1 STEP=50 lr=0.01 loss=2.5 acc=10\n"
+                    "3: EPOCH=1 STEP=9 lr=0.01 val/loss=2.25 val/acc=12 mAP=0.5\n");
+        assert_said(NULL,
+                    "{\"split\": \"train\", \"epoch\": 1, \"loss\": 2}\n{\"split\": \"test\", \"epoch\": 1, \"loss\": 3}\n"
+                    "{\"split\": \"train\", \"epoch\": 2, \"loss\": 1}\n",
+                    "1: EPOCH=1 loss=2\n2: EPOCH=1 test/loss=3\n3: EPOCH=2 loss=1\n");
+}
+
+static void test_lines_of_frameworks(void **state) {
+        (void)state;
+        /* cloudml-hypertune, fairseq, ms-swift, Ray. */
+        assert_said(NULL, "{\"timestamp\": 1700000000.5, \"trial\": \"0\", \"loss\": \"0.5\", \"global_step\": \"3\", \"checkpoint_path\": \"\"}\n",
+                    "1: STEP=3 TRIAL=0 TIME=1700000000.5 loss=0.5\n");
+        assert_said(NULL, "{\"epoch\": 1, \"update\": 0.0, \"loss\": \"16.475\", \"ppl\": \"91120.8\", \"wps\": \"0\", \"bsz\": \"8\","
+                          " \"num_updates\": \"1\", \"lr\": \"2e-05\", \"gnorm\": \"20.751\", \"train_wall\": \"1\", \"gb_free\": \"9\"}\n",
+                    "1: EPOCH=1 STEP=1 loss=16.475 ppl=91120.8 lr=2e-5 gnorm=20.751\n");
+        assert_said(NULL, "{\"loss\": 2.5, \"token_acc\": 0.5, \"epoch\": 0.02, \"global_step/max_steps\": \"10/438\", \"percentage\": \"2.28%\","
+                          " \"elapsed_time\": \"51s\", \"memory(GiB)\": 37.5, \"train_speed(iter/s)\": 0.2}\n",
+                    "1: EPOCH=0.02 STEP=10 loss=2.5 token_acc=0.5\n");
+        assert_said(NULL, "{\"loss\": 1.5, \"epoch\": 1}\n{\"train_runtime\": 9.5, \"train_loss\": 1.25, \"epoch\": 2}\n",
+                    "1: EPOCH=1 loss=1.5\n2: EPOCH=2\n");
+        assert_said(NULL, "{\"episode_reward_mean\": 1.5, \"training_iteration\": 1, \"time_total_s\": 20, \"done\": false, \"pid\": 3,"
+                          " \"episodes_total\": 4, \"timestamp\": 1700000000, \"config\": {\"model\": {\"dim\": 84}}, \"timers\": {\"learn\": 3}}\n",
+                    "1: STEP=1 TIME=1700000000 episode_reward_mean=1.5\n");
+}
+
+static void test_lists_are_counted(void **state) {
+        CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 20);
+        const struct record_sink sink = { &said, said_record, said_reject };
+        const struct stream_config config = { .source = SLICE("test"), .sink = &sink, .explain = true };
+        CLEANUP(stream_freep) struct stream *stream = NULL;
+
+        (void)state;
+        assert_int_equal(stream_new(&stream, &config), 0);
+        assert_int_equal(stream_push(stream, SLICE("{\"epoch\":1,\"loss\":2,\"ap\":[1,2]}\n{\"epoch\":2,\"loss\":1,\"ap\":[1]}\n")), 0);
+        assert_string_equal(buffer_string(&said),
+                            "1:0: expected numbers: lists are passed over, here and in lines like this\n"
+                            "1: EPOCH=1 loss=2\n2: EPOCH=2 loss=1\n");
 }
 
 int main(void) {
@@ -158,6 +270,13 @@ int main(void) {
                 cmocka_unit_test(test_nesting),
                 cmocka_unit_test(test_many_keys),
                 cmocka_unit_test(test_recognised_by_content),
+                cmocka_unit_test(test_what_is_of_other_formats),
+                cmocka_unit_test(test_data_and_predictions_give_nothing),
+                cmocka_unit_test(test_application_logs),
+                cmocka_unit_test(test_mmengine),
+                cmocka_unit_test(test_lines_that_say_train_or_val),
+                cmocka_unit_test(test_lines_of_frameworks),
+                cmocka_unit_test(test_lists_are_counted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
