@@ -3,8 +3,12 @@
 #include "formats/format.h"
 #include "formats/jsonl.h"
 #include "formats/layout.h"
+#include "formats/tfevents.h"
+#include "formats/wandb.h"
 
 const struct format *const formats[] = {
+        &format_tfevents,
+        &format_wandb,
         &format_jsonl,
         &format_document,
         &format_mlflow_meta,
