@@ -3,6 +3,7 @@
 #include "formats/format.h"
 #include "formats/jsonl.h"
 #include "formats/layout.h"
+#include "formats/text.h"
 #include "formats/tfevents.h"
 #include "formats/wandb.h"
 
@@ -13,6 +14,7 @@ const struct format *const formats[] = {
         &format_document,
         &format_mlflow_meta,
         &format_csv,
+        &format_text,
         NULL,
 };
 

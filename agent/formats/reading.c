@@ -1,0 +1,270 @@
+#include "formats/reading.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+
+enum {
+        NAME_WORDS_MAX = 7,
+        WEAK_NAME_WORDS_MAX = 4,
+        X_MAX = 1000000000,
+        BATCH_RANK = 40, /* a batch says where in an epoch, but not by itself */
+};
+
+int reader_start(struct reader *reader) {
+        reader->loop = BUFFER_INIT(READER_LABEL_BYTES_MAX);
+        draft_start(&reader->line);
+        return names_new(&reader->names);
+}
+
+void reader_release(struct reader *reader) {
+        reader->names = names_free(reader->names);
+        draft_release(&reader->line);
+        buffer_release(&reader->loop);
+}
+
+bool reader_is_x(enum key_role role) {
+        return role == KEY_EPOCH || role == KEY_STEP || role == KEY_TRIAL;
+}
+
+void reader_name_numbers(struct reader *reader) {
+        for (size_t i = 0; i < reader->n_numbers; i++)
+                if (reader->numbers[i].role == KEY_METRIC)
+                        reader->numbers[i].name = draft_name(&reader->line, reader->number_metrics[i]);
+}
+
+/* --- names that mean two things --- */
+
+/* The same name under "train" and under "valid" is two metrics: the first keeps its name, others get
+ * the word in front. Empty: the name stands as it is. */
+static struct slice prefix_of(struct reader *reader, struct slice label, struct slice name) {
+        uint32_t hash = name_hash(name), label_hash;
+
+        if (label.size_bytes > READER_LABEL_BYTES_MAX || name_split_word(name).size_bytes > 0)
+                label = (struct slice){ 0 };
+        if (label.size_bytes > 0 && memchr(label.data, '#', label.size_bytes))
+                return label; /* Test net output #0: accuracy */
+        label = name_split_word(label);
+        label_hash = name_hash(label);
+        if (reader->owners[hash % READER_OWNERS].name != hash) {
+                reader->owners[hash % READER_OWNERS].name = hash;
+                reader->owners[hash % READER_OWNERS].label = label_hash;
+        }
+        return reader->owners[hash % READER_OWNERS].label == label_hash ? (struct slice){ 0 } : label;
+}
+
+static int add_metric(struct reader *reader, struct slice label, struct slice name, double value) {
+        struct slice word = prefix_of(reader, label, name);
+        char prefix[READER_LABEL_BYTES_MAX + 4];
+        int n = 0;
+
+        if (word.size_bytes > 0)
+                n = snprintf(prefix, sizeof(prefix), "%.*s%s", (int)word.size_bytes, word.data,
+                             memchr(word.data, '#', word.size_bytes) ? ": " : "/");
+        return draft_add(&reader->line, (struct slice){ prefix, (size_t)n }, name, value);
+}
+
+/* --- one line --- */
+
+static size_t count_words(struct slice name) {
+        size_t n = 1;
+
+        for (size_t i = 0; i < name.size_bytes; i++)
+                n += name.data[i] == ' ';
+        return n;
+}
+
+/* Remembers for the line's pattern what a number in it was; of an x the one that counts. */
+static void note_number(struct reader *reader, struct slice text, enum key_role role, size_t metric) {
+        size_t i = reader->n_numbers;
+
+        for (size_t j = 0; j < reader->n_numbers && role != KEY_METRIC; j++)
+                if (reader->numbers[j].role == role)
+                        i = j;
+        if (i == PATTERN_SLOTS_MAX)
+                return;
+        reader->numbers[i] = (struct pattern_number){ .text = text, .role = role };
+        reader->number_metrics[i] = metric;
+        reader->n_numbers += i == reader->n_numbers;
+}
+
+static void set_x(struct reader *reader, struct key key, double value, struct slice text) {
+        if (draft_set_x(&reader->line, key, value))
+                note_number(reader, text, key.role, 0);
+}
+
+static void take_x(struct reader *reader, const struct item *item, struct key key, struct reading *reading) {
+        if (!(item->value >= 0 && item->value <= X_MAX) || (key.role != KEY_EPOCH && item->value != floor(item->value)))
+                return;
+        set_x(reader, key, item->value, item->value_text);
+        if (key.role == KEY_EPOCH && isfinite(item->total))
+                set_x(reader, (struct key){ KEY_TOTAL_EPOCHS, 0 }, item->total, item->total_text);
+        if (key.rank < BATCH_RANK || reading->n_x > 0)
+                reading->place = PLACE_OWN;
+        reading->n_x++;
+}
+
+/* Numbers without a name: [12] at the line's start is an iteration, and behind an epoch the step in
+ * it; two of them at the start are both ([1][5/20], [1,  2000]). */
+static void take_bare(struct reader *reader, size_t i, struct reading *reading) {
+        const struct item *items = reader->scan.items, *item = &items[i];
+        const struct key step = { KEY_STEP, 39 }, epoch = { KEY_EPOCH, 39 };
+
+        if (item->is_first && item->is_bracketed && item->is_integer) {
+                bool has_two = reader->scan.n_items > 1 && items[1].form == ITEM_BARE && items[1].is_bracketed;
+
+                take_x(reader, item, has_two ? epoch : step, reading);
+                reading->place = has_two ? PLACE_OWN : PLACE_BARE;
+                reading->is_first_x = true;
+        } else if (isfinite(item->total) && reader->has_bar) {
+                reading->bar = item->value;
+                reading->bar_total = item->total;
+        } else if (i > 0 && (item->is_bracketed || items[0].is_bracketed) && reading->n_x == 1 &&
+                   !isnan(reader->line.record.epoch) && i <= 2) {
+                take_x(reader, item, step, reading);
+        }
+}
+
+/* "0:\tlearn: 0.69" (CatBoost): an iteration that a colon follows. */
+static bool is_numbered_line(struct slice text) {
+        size_t n = 0;
+
+        while (n < text.size_bytes && isdigit((unsigned char)text.data[n]))
+                n++;
+        return n > 0 && n + 1 < text.size_bytes && text.data[n] == ':' && (text.data[n + 1] == '\t' || text.data[n + 1] == ' ');
+}
+
+/* "train: [1][0/61]": the epoch, and the step in it; "Test: [3/50]": a step of what is no epoch, and
+ * no place in the training. */
+static void take_loop(struct reader *reader, const struct item *item, struct reading *reading) {
+        const struct item *next = item + 1, *end = reader->scan.items + reader->scan.n_items;
+
+        if (next < end && next->form == ITEM_BARE && next->is_bracketed) {
+                take_x(reader, item, (struct key){ KEY_EPOCH, 39 }, reading);
+                take_x(reader, next, (struct key){ KEY_STEP, 39 }, reading);
+        }
+}
+
+/* LOSS=0.5 is a variable of an environment. */
+bool reader_is_shouted(struct slice name) {
+        for (size_t i = 0; i < name.size_bytes; i++)
+                if (islower((unsigned char)name.data[i]))
+                        return false;
+        return true;
+}
+
+static bool has_letter(struct slice name) {
+        for (size_t i = 0; i < name.size_bytes; i++)
+                if (isalpha((unsigned char)name.data[i]) || (unsigned char)name.data[i] >= 0x80)
+                        return true;
+        return false;
+}
+
+/* "Score at iteration 100 is 1.39": the x is behind "at", and what is before it is what has a value. */
+static struct slice split_at(struct reader *reader, struct slice phrase, struct slice *ret_subject) {
+        const char *at = memmem(phrase.data, phrase.size_bytes, " at ", 4);
+        struct slice behind;
+
+        if (!at)
+                return phrase;
+        behind = (struct slice){ at + 4, phrase.size_bytes - (size_t)(at + 4 - phrase.data) };
+        if (!reader_is_x(names_classify(reader->names, behind).key.role))
+                return phrase;
+        *ret_subject = (struct slice){ phrase.data, (size_t)(at - phrase.data) };
+        return behind;
+}
+
+/* "Perf Stats: collect: 18.1 step: 0.1": times, whatever their names. */
+static bool is_of_timers(struct slice label) {
+        static const char *const words[] = { "Perf", "perf", "Timing", "timing", "Timer", "timer", "Profil", "profil" };
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && label.size_bytes > 0; i++)
+                if (memmem(label.data, label.size_bytes, words[i], strlen(words[i])))
+                        return true;
+        return false;
+}
+
+static int take_named(struct reader *reader, const struct item *item, struct reading *reading) {
+        struct slice phrase = split_at(reader, item->name, &reading->subject), name = name_trim(phrase);
+        struct name_class class = names_classify(reader->names, name);
+        size_t n_words, n_before;
+        int r;
+        double value = isnan(item->percent) ? item->value : item->percent;
+
+        if (slice_equal(name, SLICE("is")) && reading->subject.size_bytes > 0) {
+                name = reading->subject;
+                class = names_classify(reader->names, name);
+        }
+        n_words = count_words(name);
+        reading->is_summary = reading->is_summary || class.is_summary;
+        if (item->label.size_bytes > 0)
+                reading->label = item->label;
+        if (class.is_split)
+                reading->label = name;
+        if (item->is_bracketed && !reader_is_x(class.key.role)) {
+                take_loop(reader, item, reading);
+                return 0;
+        }
+        if (is_of_timers(item->label) || memmem(item->name.data, item->name.size_bytes, "best", 4) || memmem(item->name.data, item->name.size_bytes, "Best", 4)) {
+                reading->n_ignored++;
+                return 0;
+        }
+        if (reader_is_x(class.key.role)) {
+                reading->is_first_x = reading->is_first_x || item->is_first;
+                take_x(reader, item, class.key, reading);
+                return 0;
+        }
+        if (class.key.role == KEY_TOTAL_EPOCHS) {
+                set_x(reader, class.key, item->value, item->value_text);
+                reading->is_settings = reading->is_settings || item->form == ITEM_STRONG;
+        }
+        if (class.key.role != KEY_METRIC || !has_letter(name) || n_words > NAME_WORDS_MAX || (isfinite(item->total) && isnan(item->percent)) ||
+            (item->form == ITEM_WEAK && (n_words > WEAK_NAME_WORDS_MAX ||
+                                         (class.kind == METRIC_OTHER && !item->is_delimited && reading->n_metrics == 0 && reading->n_x == 0)))) {
+                reading->n_ignored++;
+                return 0;
+        }
+        reading->n_metrics++;
+        reading->n_strong += item->form == ITEM_STRONG;
+        reading->n_parted += item->is_delimited && class.kind == METRIC_RESULT;
+        reading->n_fractions += !item->is_integer;
+        reading->n_known += class.kind == METRIC_RESULT && (class.is_unmistakable || !item->is_integer);
+        reading->n_schedule += class.kind == METRIC_SCHEDULE;
+        reading->is_unmistakable = reading->is_unmistakable || (class.is_unmistakable && !item->is_integer && !reader_is_shouted(name));
+        n_before = reader->line.n_metrics;
+        r = add_metric(reader, reading->label, name, value);
+        if (reader->line.n_metrics > n_before)
+                note_number(reader, isnan(item->percent) ? item->value_text : item->percent_text, KEY_METRIC, n_before);
+        return r;
+}
+
+int reader_take(struct reader *reader, struct slice text, bool decimal_commas, struct reading *ret_reading) {
+        int r = 0;
+
+        scan_line(text, decimal_commas, &reader->scan);
+        *ret_reading = (struct reading){ .place = PLACE_NONE, .bar = NAN, .bar_total = NAN };
+        reader->n_numbers = 0;
+        reader->has_bar = memmem(text.data, text.size_bytes, "%|", 2);
+        /* " * Acc@1 79.8": the sum of the loop before. */
+        if (text.data[0] == '*' && text.size_bytes > 1 && text.data[1] != '*')
+                ret_reading->label = buffer_slice(&reader->loop);
+        draft_start(&reader->line);
+        for (size_t i = 0; i < reader->scan.n_items && r == 0; i++) {
+                const struct item *item = &reader->scan.items[i];
+
+                if (item->form == ITEM_BARE && i == 0 && is_numbered_line(text)) {
+                        take_x(reader, item, (struct key){ KEY_STEP, 39 }, ret_reading);
+                        ret_reading->place = PLACE_BARE;
+                } else if (item->form == ITEM_BARE) {
+                        take_bare(reader, i, ret_reading);
+                } else if (item->is_bracketed && ret_reading->n_x > 0 && item->name.size_bytes == 0) {
+                        take_bare(reader, i, ret_reading);
+                } else {
+                        r = take_named(reader, item, ret_reading);
+                }
+        }
+        buffer_clear(&reader->loop);
+        (void)buffer_append(&reader->loop, ret_reading->label.data, ret_reading->label.size_bytes);
+        return r;
+}
