@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "kube/kube.h"
 #include "loop/loop.h"
 #include "publish/api.h"
@@ -25,6 +26,8 @@ enum {
         FINISH_MS = 20000,
         FILE_SPACING_MS = 1000,
         REJECTS_NAMED = 5,
+        MESSAGE_BYTES_MAX = 640,    /* of the condition; the CRD allows 1,024 */
+        CLOSE_CALL_BYTES_MAX = 160,
         OBJECT_BYTES_MAX = 64 * 1024,
         EXIT_CANNOT_START = 1,
 };
@@ -38,6 +41,11 @@ struct agent {
         struct result_facts facts;
         char *exit_reason, *stop_reason;
         bool stop_is_requested;
+
+        /* What facts points to. */
+        char message[MESSAGE_BYTES_MAX + 1];
+        char notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1];
+        char close_call[CLOSE_CALL_BYTES_MAX + 1]; /* the last line that looked close; "": none */
 
         struct record_sink sink;
         struct tail *tail;
@@ -57,40 +65,151 @@ struct agent {
 
 /* --- what is said of the run --- */
 
-static void set_condition(struct agent *agent, const char *reason, const char *message) {
+/* Text of others as part of a message: well-formed, without control characters. */
+static void put_clean(struct buffer *out, struct slice text) {
+        while (text.size_bytes > 0) {
+                size_t n = utf8_character(text), used = n ? n : 1;
+                bool is_shown = n > 0 && (unsigned char)text.data[0] >= ' ' && text.data[0] != 0x7f;
+
+                (void)buffer_append(out, is_shown ? text.data : "?", is_shown ? n : 1);
+                text = (struct slice){ text.data + used, text.size_bytes - used };
+        }
+}
+
+/* Keeps the text of a buffer, cut to the place's size. */
+static void keep_text(char *place, size_t max_bytes, struct buffer *text) {
+        size_t n = utf8_cut(buffer_slice(text), max_bytes);
+
+        if (n > 0)
+                memcpy(place, text->data, n);
+        place[n] = '\0';
+        buffer_release(text);
+}
+
+/* A line that looked close to a metric and was none: the best hint when nothing else was found. */
+static void note_close_call(struct agent *agent, struct slice source, uint64_t line, struct slice text) {
+        struct buffer note = BUFFER_INIT(16 * CLOSE_CALL_BYTES_MAX);
+        const char *slash = source.size_bytes > 0 ? memrchr(source.data, '/', source.size_bytes) : NULL;
+
+        if (slash)
+                source = (struct slice){ slash + 1, (size_t)(source.data + source.size_bytes - slash - 1) };
+        put_clean(&note, source);
+        if (line > 0)
+                (void)buffer_printf(&note, ":%llu", (unsigned long long)line);
+        (void)buffer_append_string(&note, ": ");
+        put_clean(&note, (struct slice){ text.data, utf8_cut(text, CLOSE_CALL_BYTES_MAX) });
+        keep_text(agent->close_call, CLOSE_CALL_BYTES_MAX, &note);
+}
+
+/* Takes the text. The time is that of the last change of the reason. */
+static void set_condition(struct agent *agent, bool reporting, const char *reason, struct buffer *message) {
         const char *old = agent->facts.condition.reason;
 
-        if (old && strcmp(old, reason) == 0)
-                return;
+        keep_text(agent->message, MESSAGE_BYTES_MAX, message);
+        agent->facts.condition.message = agent->message;
+        agent->facts.condition.reporting = reporting;
         agent->facts.condition.reason = reason;
-        agent->facts.condition.message = message;
-        agent->facts.condition.reporting = fold_accepted(agent->fold) > 0;
-        agent->facts.condition.since_us = loop_wall_us(agent->loop);
+        if (!old || strcmp(old, reason) != 0)
+                agent->facts.condition.since_us = loop_wall_us(agent->loop);
+}
+
+static const char *place_to_write(const struct agent *agent) {
+        return agent->options->n_metrics > 0 ? agent->options->metrics[0].path : agent->options->dir;
+}
+
+static bool is_a_file(const char *path) {
+        struct stat status;
+
+        return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static void put_what_to_write(const struct agent *agent, struct buffer *message) {
+        const char *place = place_to_write(agent);
+
+        (void)buffer_printf(message, "; write lines like {\"epoch\": 1, \"loss\": 0.5} to %s",
+                            is_a_file(place) ? "" : "a file in ");
+        put_clean(message, slice_from(place));
+}
+
+static void put_files(struct buffer *message, const struct tail_view *view) {
+        (void)buffer_printf(message, "%zu file%s looked at", view->files, view->files == 1 ? " was" : "s were");
+        for (size_t i = 0; i < TAIL_NEWEST_MAX && view->newest[i]; i++) {
+                (void)buffer_append_string(message, i == 0 ? view->files > 1 ? ", the newest " : ", " : ", ");
+                put_clean(message, slice_from(view->newest[i]));
+        }
+}
+
+static void say_denied(struct agent *agent, struct buffer *message, const struct tail_view *view) {
+        put_clean(message, slice_from(view->denied_path));
+        (void)buffer_printf(message, ": %s", strerror(view->denied_error));
+        if (view->denied > 1)
+                (void)buffer_printf(message, ", and so %zu more", view->denied - 1);
+        (void)buffer_printf(message, "; the agent (user %u) has to be allowed to read what the trainer writes",
+                            (unsigned)geteuid());
+        set_condition(agent, false, "PermissionDenied", message);
+}
+
+static void say_no_file(struct agent *agent, struct buffer *message) {
+        (void)buffer_append_string(message, "no metrics file has been written yet");
+        put_what_to_write(agent, message);
+        set_condition(agent, false, "NoMetricsFile", message);
+}
+
+static void say_nothing_recognised(struct agent *agent, struct buffer *message, const struct tail_view *view) {
+        put_files(message, view);
+        (void)buffer_append_string(message, ": no metrics were found");
+        if (*agent->close_call)
+                (void)buffer_printf(message, "; closest was %s", agent->close_call);
+        put_what_to_write(agent, message);
+        set_condition(agent, false, "NothingRecognized", message);
+}
+
+/* Why there is no record. */
+static void say_no_record(struct agent *agent, struct buffer *message) {
+        struct tail_view view = tail_view(agent->tail);
+
+        if (view.denied > 0)
+                say_denied(agent, message, &view);
+        else if (view.files == 0)
+                say_no_file(agent, message);
+        else
+                say_nothing_recognised(agent, message, &view);
 }
 
 /* Why there is no curve, or that there is one. */
 static void update_condition(struct agent *agent) {
-        struct tail_counts counts;
+        struct buffer message = BUFFER_INIT(64 * 1024);
 
-        if (fold_accepted(agent->fold) > 0) {
-                set_condition(agent, "Reporting", "metrics are reported");
-                return;
+        if (fold_accepted(agent->fold) == 0) {
+                say_no_record(agent, &message);
+        } else if (fold_n_columns(agent->fold) > 0 && !fold_has_finite(agent->fold)) {
+                (void)buffer_append_string(&message, "all values of all metrics are NaN or infinite");
+                set_condition(agent, false, "OnlyNonFinite", &message);
+        } else {
+                (void)buffer_append_string(&message, "metrics are reported");
+                set_condition(agent, true, "Reporting", &message);
         }
-        counts = tail_counts(agent->tail);
-        if (counts.files == 0)
-                set_condition(agent, "NoMetricsFile", "no metrics file has been written yet");
-        else if (counts.recognised == 0)
-                set_condition(agent, "NothingRecognized",
-                              "files were written, but none is a metrics file of a known format");
-        else
-                set_condition(agent, "NoRecord", "a metrics file is there, but no record in it yet");
+}
+
+/* Which source is taken where several say the same. */
+static void update_notes(struct agent *agent) {
+        size_t n = fold_notes(agent->fold, agent->notes);
+
+        agent->facts.agent.n_notes = n < RESULT_NOTES_MAX ? n : RESULT_NOTES_MAX;
+        for (size_t i = 0; i < agent->facts.agent.n_notes; i++)
+                agent->facts.agent.notes[i] = agent->notes[i];
+}
+
+static void update_facts(struct agent *agent) {
+        update_condition(agent);
+        update_notes(agent);
 }
 
 static int write_patch(void *userdata, struct buffer *out) {
         struct agent *agent = userdata;
         struct result_identity identity = identity_view(&agent->identity);
 
-        update_condition(agent);
+        update_facts(agent);
         return result_write_patch(out, &identity, agent->fold, &agent->facts);
 }
 
@@ -108,7 +227,7 @@ static void write_file(struct agent *agent) {
         struct result_identity identity = identity_view(&agent->identity);
         int r;
 
-        update_condition(agent);
+        update_facts(agent);
         r = result_write_manifest(&manifest, &identity, agent->fold, &agent->facts);
         if (r == 0 && slice_equal(buffer_slice(&manifest), buffer_slice(&agent->file)))
                 return;
@@ -164,7 +283,8 @@ static void take_record(void *userdata, const struct record *record) {
                           record->source.data, (unsigned long long)record->line, strerror(-r));
                 return;
         }
-        agent->facts.last_report_us = loop_wall_us(agent->loop);
+        if (!record->is_repeat)
+                agent->facts.last_report_us = loop_wall_us(agent->loop);
         if (is_first)
                 agent->facts.phase = PHASE_RUNNING;
         if (!agent->is_ending)
@@ -175,6 +295,8 @@ static void take_reject(void *userdata, const struct reject *reject) {
         struct agent *agent = userdata;
         uint64_t n = ++agent->facts.agent.rejected;
 
+        if (fold_accepted(agent->fold) == 0)
+                note_close_call(agent, reject->source, reject->line, reject->text);
         if (n > REJECTS_NAMED)
                 return;
         log_warning("%.*s:%llu:%zu: expected %s", (int)reject->source.size_bytes, reject->source.data,
@@ -189,12 +311,13 @@ static void take_reject(void *userdata, const struct reject *reject) {
 /* Until there is a first record, why there is none is news. */
 static void looked(void *userdata) {
         struct agent *agent = userdata;
-        const char *before = agent->facts.condition.reason;
+        char before[sizeof(agent->message)];
 
         if (agent->is_ending || fold_accepted(agent->fold) > 0)
                 return;
+        memcpy(before, agent->message, sizeof(before));
         update_condition(agent);
-        if (agent->facts.condition.reason != before)
+        if (strcmp(agent->message, before) != 0)
                 changed(agent, false);
 }
 
@@ -424,6 +547,7 @@ static int set_up_tail(struct agent *agent) {
                 .n_places = options->n_metrics,
                 .own = agent->own,
                 .n_own = options->to != NULL,
+                .filters = options->filters,
                 .sink = &agent->sink,
                 .looked = looked,
                 .userdata = agent,

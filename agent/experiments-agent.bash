@@ -1,14 +1,14 @@
 # Completion of experiments-agent in bash.
 _experiments_agent() {
         local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-        local flags="--dir --metrics --to --server --ca-file --token-file --client-cert --client-key
+        local flags="--dir --metrics --filter --to --server --ca-file --token-file --client-cert --client-key
                 --namespace --job --output --interval --axis --aggregate --objective --owner --watch
                 --verbose --log-format --help --version"
 
         COMPREPLY=()
         if [[ ${COMP_WORDS[1]} == parse && $COMP_CWORD -gt 1 ]]; then
                 if [[ $word == -* ]]; then
-                        mapfile -t COMPREPLY < <(compgen -W "--records --why" -- "$word")
+                        mapfile -t COMPREPLY < <(compgen -W "--records --why --filter --format" -- "$word")
                 else
                         mapfile -t COMPREPLY < <(compgen -f -- "$word")
                 fi
@@ -22,7 +22,7 @@ _experiments_agent() {
         --aggregate) mapfile -t COMPREPLY < <(compgen -W "last mean min max" -- "$word") ;;
         --owner) mapfile -t COMPREPLY < <(compgen -W "auto experiment job none" -- "$word") ;;
         --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
-        --server|--namespace|--job|--output|--interval|--objective|-[snjoi]) ;;
+        --filter|--server|--namespace|--job|--output|--interval|--objective|-[fsnjoi]) ;;
         *) if [[ $COMP_CWORD -eq 1 ]]; then flags="parse $flags"; fi
            mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word") ;;
         esac

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "formats/filters.h"
 
 #define PROGRAM "experiments-agent"
 
@@ -127,6 +128,30 @@ static const char *apply_metrics(struct options *options, const char *value) {
         return apply_each(options, value, add_metrics);
 }
 
+const char *options_add_filter(struct filters **filters, const char *regex) {
+        const char *expected = NULL;
+        int r = filters_add(filters, regex, &expected);
+
+        return r == 0 ? NULL : r == -EINVAL ? expected : "more memory";
+}
+
+/* A variable may have several, one a line. */
+static const char *apply_filter(struct options *options, const char *value) {
+        const char *wrong = NULL;
+
+        do {
+                size_t n = strcspn(value, "\n");
+                CLEANUP(cleanup_free) char *regex = strndup(value, n);
+
+                if (!regex)
+                        return "more memory";
+                if (n > 0)
+                        wrong = options_add_filter(&options->filters, regex);
+                value += n + (value[n] == '\n');
+        } while (*value && !wrong);
+        return wrong;
+}
+
 static const char *add_aggregate(struct options *options, const char *value, size_t size) {
         const char *equals = memrchr(value, '=', size);
         const char *word = equals ? equals + 1 : value;
@@ -233,6 +258,8 @@ static const struct option_row rows[] = {
           "follow every metrics file under DIR (default /experiments)" },
         { "metrics", 'm', "PATH[:FORMAT]", "EXPERIMENTS_METRICS", NULL, apply_metrics,
           "follow this file, glob or directory instead of --dir; may be repeated" },
+        { "filter", 'f', "REGEX", "EXPERIMENTS_FILTER", NULL, apply_filter,
+          "of text, take what this matches: group 1 is a name, group 2 a value; may be repeated" },
         { "to", 't', "DIR", "EXPERIMENTS_TO", NULL, apply_to,
           "publish as a file: DIR/JOB.json, ready for kubectl apply" },
         { "server", 's', "URL", "EXPERIMENTS_SERVER", NULL, apply_server,
@@ -308,6 +335,8 @@ static void forget_variable(struct options *options, const struct option_row *ro
         if (row->apply == apply_metrics)
                 while (options->n_metrics > 0)
                         free((char *)(uintptr_t)options->metrics[--options->n_metrics].path);
+        if (row->apply == apply_filter)
+                options->filters = filters_free(options->filters);
         if (row->apply == apply_aggregate)
                 while (options->n_aggregates > 0)
                         free((char *)(uintptr_t)options->aggregates[--options->n_aggregates].metric);
@@ -406,7 +435,7 @@ void options_release(struct options *options) {
 
 void options_print_help(void) {
         printf("Usage: " PROGRAM " [FLAG]...\n"
-               "       " PROGRAM " parse [--records|--why] FILE...\n"
+               "       " PROGRAM " parse [--records|--why] [--filter REGEX] FILE|DIR...\n"
                "\n"
                "Follows the metrics files that a training job writes and publishes them, an epoch a row, as\n"
                "the job's Result: to the cluster's API server, or with --to as a file.\n"

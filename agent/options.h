@@ -24,6 +24,7 @@ struct options {
         const char *dir;
         struct tail_place metrics[OPTIONS_METRICS_MAX]; /* path: owned */
         size_t n_metrics;
+        struct filters *filters; /* owned; NULL: none */
 
         const char *to;
         const char *server, *ca_file, *token_file, *client_cert, *client_key;
@@ -47,5 +48,8 @@ struct options {
  * given and what was expected. arguments: as main() has them. */
 int options_parse(struct options *ret_options, int n_arguments, char **arguments);
 void options_release(struct options *options);
+
+/* Adds one regular expression of --filter; NULL, or what was expected instead. */
+const char *options_add_filter(struct filters **filters, const char *regex);
 
 void options_print_help(void);

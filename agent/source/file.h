@@ -12,7 +12,10 @@
 
 struct file;
 
-enum { FILE_MORE = 1 }; /* there is more to read: look again */
+enum {
+        FILE_MORE = 1,  /* there is more to read: look again */
+        FILE_LATER = 2, /* a document changed that took long to read: look again at file_due_ms() */
+};
 
 /* path is copied; format NULL: found by content; is_named: the user pointed at it. filters (NULL: none)
  * and sink are borrowed. 0 or -ENOMEM. */
@@ -21,13 +24,17 @@ int file_new(struct file **ret_file, const char *path, const struct format *form
 struct file *file_free(struct file *file); /* NULL allowed; returns NULL */
 
 /* Looks at what the path leads to now and reads on, for at most a bounded number of bytes.
- * Another file than before: the old one is read to its end first. Shorter than what was read: read
- * from its start. 0: read to the end; FILE_MORE; -ENOENT: nothing is there (any more); other
- * negative errno: it cannot be read (and may be later). */
-int file_look(struct file *file);
+ * Another file than before: the old one is read to its end first. Shorter than what was read, or
+ * begins differently, or a document that changed: read from its start. What it had said before then
+ * comes again, marked so (see struct record). 0: read to the end; FILE_MORE; FILE_LATER; -ENOENT:
+ * nothing is there (any more); other negative errno: it cannot be read (and may be later). */
+int file_look(struct file *file, int64_t now_ms);
 
 /* Reads to the end, and takes an unfinished last line as complete: no more will come. */
 void file_finish(struct file *file);
+
+/* After FILE_LATER: when to look again; else INT64_MAX. */
+int64_t file_due_ms(const struct file *file);
 
 const char *file_path(const struct file *file);
 /* The path that leads to the same file now, after a rename. 0 or -ENOMEM. */
@@ -39,3 +46,7 @@ bool file_is_open(const struct file *file);
 bool file_has_content(const struct file *file);
 /* Was a record found in it? */
 bool file_is_recognised(const struct file *file);
+/* When it was written last, as far as we know: nanoseconds since 1970. */
+int64_t file_written_ns(const struct file *file);
+/* What went wrong when we last looked, a negative errno; 0: nothing. */
+int file_error(const struct file *file);

@@ -50,7 +50,10 @@ struct tail {
         bool rescan;           /* look at everything, not at what events named */
 
         struct loop_timer *timer;  /* the next look at everything */
-        struct tail_counts gone;   /* of files that are gone */
+        int64_t due_ms;            /* when documents that rest may be read again; INT64_MAX: none rest */
+        size_t gone_files, gone_recognised;
+        char *denied_directory;    /* the last that could not be read, or NULL */
+        int denied_error;
 };
 
 /* --- files, by path --- */
@@ -93,8 +96,8 @@ static struct file *files_find_inode(struct tail *tail, dev_t device, ino_t inod
 
 static void files_remove(struct tail *tail, struct file *file) {
         tdelete(file, &tail->files, compare_files);
-        tail->gone.files += file_has_content(file);
-        tail->gone.recognised += file_is_recognised(file);
+        tail->gone_files += file_has_content(file);
+        tail->gone_recognised += file_is_recognised(file);
         file_free(file);
 }
 
@@ -187,9 +190,11 @@ static void look_at_file(struct tail *tail, const char *path, const struct stat 
                 log_error("%s: not followed: no memory", path);
                 return;
         }
-        r = file_look(file);
+        r = file_look(file, loop_now_ms(tail->loop));
         if (r == FILE_MORE)
                 tail->more = true;
+        else if (r == FILE_LATER)
+                tail->due_ms = file_due_ms(file) < tail->due_ms ? file_due_ms(file) : tail->due_ms;
         else if (r == -ENOENT || r == -ENOTDIR)
                 files_remove(tail, file);
         else if (r < 0)
@@ -279,6 +284,23 @@ static void watch_parent(struct tail *tail, const char *path) {
         }
 }
 
+/* Remembers the directory that cannot be read; says so once. */
+static void directory_is_denied(struct tail *tail, const char *path, int error) {
+        if (tail->denied_directory && strcmp(tail->denied_directory, path) == 0)
+                return;
+        log_warning("%s: cannot be read: %s", path, strerror(error));
+        free(tail->denied_directory);
+        tail->denied_directory = strdup(path);
+        tail->denied_error = error;
+}
+
+static void directory_is_read(struct tail *tail, const char *path) {
+        if (!tail->denied_directory || strcmp(tail->denied_directory, path) != 0)
+                return;
+        free(tail->denied_directory);
+        tail->denied_directory = NULL;
+}
+
 /* The watch comes before the look, so that nothing falls between them. */
 static void look_at_directory(struct tail *tail, const char *path, int depth) {
         DIR *directory;
@@ -288,9 +310,10 @@ static void look_at_directory(struct tail *tail, const char *path, int depth) {
                 return;
         directory = opendir(path);
         if (!directory) {
-                log_warning("%s: cannot be read: %s", path, strerror(errno));
+                directory_is_denied(tail, path, errno);
                 return;
         }
+        directory_is_read(tail, path);
         while ((entry = readdir(directory))) {
                 char child[PATH_MAX];
 
@@ -371,8 +394,27 @@ static void look_at_known_files(struct tail *tail) {
         }
 }
 
+/* Documents that changed and have rested are looked at again. */
+static void look_at_due_files(struct tail *tail) {
+        size_t n;
+        CLEANUP(cleanup_free) struct file **files = files_list(tail, &n);
+        int64_t now_ms = loop_now_ms(tail->loop);
+
+        tail->due_ms = INT64_MAX;
+        for (size_t i = 0; files && i < n; i++) {
+                int64_t due_ms = file_due_ms(files[i]);
+                CLEANUP(cleanup_free) char *path = due_ms <= now_ms ? strdup(file_path(files[i])) : NULL;
+
+                if (path)
+                        look_at(tail, path, 0);
+                else if (due_ms < tail->due_ms)
+                        tail->due_ms = due_ms;
+        }
+}
+
 static void look_at_everything(struct tail *tail) {
         tail->waits_for_parent = false;
+        tail->due_ms = INT64_MAX;
         for (size_t i = 0; i < tail->config.n_places; i++)
                 look_at_place(tail, &tail->config.places[i]);
         look_at_known_files(tail);
@@ -409,12 +451,18 @@ static void take_event(struct tail *tail, const struct inotify_event *event) {
 }
 
 static void set_timer(struct tail *tail, bool events_are_due) {
+        int64_t delay_ms = INT64_MAX;
+
+        if (tail->due_ms != INT64_MAX)
+                delay_ms = tail->due_ms - loop_now_ms(tail->loop);
+        if (tail->polling && delay_ms > POLL_MS)
+                delay_ms = POLL_MS;
+        if (events_are_due && delay_ms > QUIET_MS)
+                delay_ms = QUIET_MS;
         if (tail->more)
-                loop_timer_set(tail->timer, 0);
-        else if (events_are_due)
-                loop_timer_set(tail->timer, QUIET_MS);
-        else if (tail->polling)
-                loop_timer_set(tail->timer, POLL_MS);
+                delay_ms = 0;
+        if (delay_ms != INT64_MAX)
+                loop_timer_set(tail->timer, delay_ms);
 }
 
 static void on_events(void *userdata, uint32_t events) {
@@ -436,16 +484,20 @@ static void on_events(void *userdata, uint32_t events) {
         set_timer(tail, true);
 }
 
-/* The one timer: the rest after events is over, a file had more, or it is time to poll. */
+/* The one timer: the rest after events is over, a file had more, documents have rested, or it is time
+ * to poll. */
 static void on_timer(void *userdata) {
         struct tail *tail = userdata;
         bool look = tail->polling || tail->rescan || tail->more;
+        bool documents_are_due = tail->due_ms <= loop_now_ms(tail->loop);
 
         tail->rescan = tail->more = false;
-        if (look) {
+        if (look)
                 look_at_everything(tail);
+        else if (documents_are_due)
+                look_at_due_files(tail);
+        if (look || documents_are_due)
                 tail->config.looked(tail->config.userdata);
-        }
         if (tail->events)
                 (void)loop_fd_set_events(tail->events, EPOLLIN);
         set_timer(tail, false);
@@ -479,6 +531,7 @@ int tail_new(struct tail **ret_tail, struct loop *loop, const struct tail_config
         tail->loop = loop;
         tail->config = *config;
         tail->inotify = -1;
+        tail->due_ms = INT64_MAX;
         r = loop_timer_new(&tail->timer, loop, on_timer, tail);
         if (r == 0)
                 r = start_inotify(tail);
@@ -503,6 +556,7 @@ struct tail *tail_free(struct tail *tail) {
         for (size_t i = 0; i < tail->n_directories; i++)
                 free(tail->directories[i].path);
         free(tail->directories);
+        free(tail->denied_directory);
         tdestroy(tail->files, free_file);
         free(tail);
         return NULL;
@@ -528,14 +582,43 @@ void tail_finish(struct tail *tail) {
                 (void)loop_fd_set_events(tail->events, 0);
 }
 
-struct tail_counts tail_counts(const struct tail *tail) {
-        struct tail_counts counts = tail->gone;
+/* Puts a file among the newest, which are in order. */
+static void note_newest(const struct file *newest[TAIL_NEWEST_MAX], const struct file *file) {
+        for (size_t i = 0; i < TAIL_NEWEST_MAX; i++)
+                if (!newest[i] || file_written_ns(newest[i]) < file_written_ns(file)) {
+                        memmove(newest + i + 1, newest + i, (TAIL_NEWEST_MAX - 1 - i) * sizeof(*newest));
+                        newest[i] = file;
+                        return;
+                }
+}
+
+static bool is_denied(const struct file *file) {
+        return file_error(file) == -EACCES || file_error(file) == -EPERM;
+}
+
+struct tail_view tail_view(const struct tail *tail) {
+        struct tail_view view = { .files = tail->gone_files, .recognised = tail->gone_recognised };
+        const struct file *newest[TAIL_NEWEST_MAX] = { NULL };
         size_t n;
         CLEANUP(cleanup_free) struct file **files = files_list(tail, &n);
 
         for (size_t i = 0; files && i < n; i++) {
-                counts.files += file_has_content(files[i]);
-                counts.recognised += file_is_recognised(files[i]);
+                view.files += file_has_content(files[i]);
+                view.recognised += file_is_recognised(files[i]);
+                if (file_has_content(files[i]))
+                        note_newest(newest, files[i]);
+                if (!is_denied(files[i]))
+                        continue;
+                view.denied++;
+                view.denied_path = file_path(files[i]);
+                view.denied_error = -file_error(files[i]);
         }
-        return counts;
+        if (tail->denied_directory) {
+                view.denied++;
+                view.denied_path = tail->denied_directory;
+                view.denied_error = tail->denied_error;
+        }
+        for (size_t i = 0; i < TAIL_NEWEST_MAX && newest[i]; i++)
+                view.newest[i] = file_path(newest[i]);
+        return view;
 }

@@ -39,11 +39,18 @@ void tail_freep(struct tail **tail);
  * written afterwards is not followed. */
 void tail_finish(struct tail *tail);
 
-struct tail_counts {
+enum { TAIL_NEWEST_MAX = 3 };
+
+/* What was met so far. Paths are borrowed until the next turn of the loop. */
+struct tail_view {
         size_t files;      /* with content, that are or were followed */
         size_t recognised; /* of those, in which a record was found */
+        size_t denied;     /* files and directories that are there and cannot be read */
+        const char *denied_path;             /* one of these, or NULL */
+        int denied_error;                    /* why, as errno has it */
+        const char *newest[TAIL_NEWEST_MAX]; /* followed files with content, the newest first; or NULL */
 };
-struct tail_counts tail_counts(const struct tail *tail);
+struct tail_view tail_view(const struct tail *tail);
 
 /* Splits "PATH[:FORMAT]". A colon that no format's name follows is part of the path. Returns the
  * path's length; *ret_format is NULL where none is named. */
