@@ -5,11 +5,15 @@
 # Kubernetes API server into the user's cache.
 
 PREFIX ?= /usr/local
-BUILD_PACKAGES = gcc make cmake ninja-build pkg-config libcurl4-openssl-dev|libcurl4-gnutls-dev libjson-c-dev
+BUILD_PACKAGES = gcc make cmake ninja-build pkg-config libcurl4-openssl-dev|libcurl4-gnutls-dev libjson-c-dev \
+	protobuf-c-compiler libprotobuf-c-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) python3 python3-venv
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libcmocka-dev openssl strace man-db
 VENV = $$(scripts/make-venv)
 PYTHON = $(VENV)/bin/python
+# Tests train with the frameworks that are small, too.
+TEST_PYTHON = $$(scripts/make-venv tests/trainers/small.txt)/bin/python
+TRAINERS = tests/trainers/nodeps.txt tests/trainers/torch-cpu tests/trainers/small.txt tests/trainers/all.txt
 # What goes well is not worth reading.
 QUIET = >build/build.log 2>&1 || { cat build/build.log; exit 1; }
 
@@ -18,6 +22,7 @@ help:
 	@echo "make demo          train a small model and watch its curve (a Result as a file)"
 	@echo "make demo-cluster  the same against a real Kubernetes API server"
 	@echo "make test          build with gcc and clang, and pass every test, with sanitizers too"
+	@echo "make test-trainers train with 20 frameworks, and compare (3.5 GB of Python packages)"
 	@echo "make bench         measure speed and size"
 	@echo "make build         build/release/agent/experiments-agent"
 	@echo "make install       into PREFIX ($(PREFIX)), below DESTDIR"
@@ -62,13 +67,21 @@ demo-cluster: packages-demo build
 .PHONY: test
 test: packages-test
 	@mkdir -p build
-	@$(PYTHON) tests/cluster/apiserver.py build
+	@$(TEST_PYTHON) tests/cluster/apiserver.py build
 	@for preset in dev asan clang; do \
 		echo "== $$preset: build" && \
-		{ cmake --preset $$preset -DPython3_EXECUTABLE=$(PYTHON) && cmake --build --preset $$preset; } $(QUIET); \
+		{ cmake --preset $$preset -DPython3_EXECUTABLE=$(TEST_PYTHON) && cmake --build --preset $$preset; } $(QUIET); \
 	done
 	@echo "== dev: tests" && ctest --preset dev --no-tests=error
 	@echo "== asan: tests" && ctest --preset asan --no-tests=error
+
+# Frameworks too large for every test. When all of them have run, the tables in docs/trainers.md are theirs.
+.PHONY: test-trainers
+test-trainers: packages-test build
+	@python=$$(scripts/make-venv $(TRAINERS))/bin/python && \
+	EXPERIMENTS_AGENT=$(CURDIR)/build/release/agent/experiments-agent EXPERIMENTS_REPORT=$(CURDIR)/docs/trainers.md \
+		PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $$python -m pytest -q -p no:cacheprovider tests/trainers/test_trainers.py; \
+		status=$$?; sed -n '/<!-- runs -->/,/<!-- .runs -->/p' docs/trainers.md; exit $$status
 
 # --- bench ---
 

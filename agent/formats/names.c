@@ -28,8 +28,8 @@ static const struct {
         { "epoch", KEY_EPOCH, 10 },     { "epch", KEY_EPOCH, 10 },      { "ep", KEY_EPOCH, 11 },        { "step", KEY_STEP, 30 },
         { "steps", KEY_STEP, 31 },      { "iter", KEY_STEP, 31 },       { "iters", KEY_STEP, 31 },
         { "iteration", KEY_STEP, 31 },  { "update", KEY_STEP, 32 },     { "updates", KEY_STEP, 32 },
-        { "up", KEY_STEP, 32 },         { "round", KEY_STEP, 33 },      { "batch", KEY_STEP, 40 },
-        { "minibatch", KEY_STEP, 40 },  { "batches", KEY_STEP, 40 },    { "episode", KEY_STEP, 35 },
+        { "up", KEY_STEP, 32 },         { "round", KEY_STEP, 33 },      { "batch", KEY_STEP, NAMES_BATCH_RANK },
+        { "minibatch", KEY_STEP, NAMES_BATCH_RANK },  { "batches", KEY_STEP, NAMES_BATCH_RANK },    { "episode", KEY_STEP, 35 },
         { "generation", KEY_STEP, 36 }, { "trial", KEY_TRIAL, 10 },     { "timesteps", KEY_STEP, 34 },
         { "timestep", KEY_STEP, 34 },   { "frames", KEY_STEP, 37 },     { "iterations", KEY_STEP, 31 },
 };
@@ -209,6 +209,9 @@ static struct name_class classify(struct slice name) {
         if ((class.key.role == KEY_METRIC || class.key.role == KEY_IGNORED) && !find_x(name, &words, &class.key) &&
             class.key.role == KEY_METRIC && is_ignored(name, &words, class.kind))
                 class.key.role = KEY_IGNORED;
+        /* The key table has "batch" too, for files whose only x it is. */
+        if (class.key.role == KEY_STEP && words.n > 0 && strncmp(words.word[words.n - 1], "batch", 5) == 0)
+                class.key.rank = NAMES_BATCH_RANK;
         class.is_unmistakable = class.is_unmistakable && class.kind == METRIC_RESULT;
         return class;
 }

@@ -17,6 +17,9 @@ struct name_class {
         bool is_summary;         /* of what a trainer prints when all is over: train_runtime */
 };
 
+/* Of an x from which on it says where in an epoch, but nothing by itself. */
+enum { NAMES_BATCH_RANK = 40 };
+
 struct names;
 
 /* 0 or -ENOMEM. */

@@ -9,7 +9,6 @@ enum {
         NAME_WORDS_MAX = 7,
         WEAK_NAME_WORDS_MAX = 4,
         X_MAX = 1000000000,
-        BATCH_RANK = 40, /* a batch says where in an epoch, but not by itself */
 };
 
 int reader_start(struct reader *reader) {
@@ -100,7 +99,7 @@ static void take_x(struct reader *reader, const struct item *item, struct key ke
         set_x(reader, key, item->value, item->value_text);
         if (key.role == KEY_EPOCH && isfinite(item->total))
                 set_x(reader, (struct key){ KEY_TOTAL_EPOCHS, 0 }, item->total, item->total_text);
-        if (key.rank < BATCH_RANK || reading->n_x > 0)
+        if (key.rank < NAMES_BATCH_RANK || reading->n_x > 0)
                 reading->place = PLACE_OWN;
         reading->n_x++;
 }

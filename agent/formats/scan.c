@@ -175,22 +175,22 @@ static bool is_abbreviated(const char *start, const char *stop) {
 }
 
 static void take_word(struct scanner *scanner) {
-        const char *start = scanner->at, *stop = word_end(start, scanner->end), *parenthesis;
+        const char *start = scanner->at, *stop = start, *parenthesis;
+        size_t n_drawn = 0;
 
         if (*start == '#' && is_digit_at(start + 1, scanner->end) && ends_in_counter(scanner)) {
                 scanner->at++;
                 return;
         }
-        for (const char *p = start; p < stop; p++) {
-                size_t n = (unsigned char)*p >= 0xc2 ? drawn_length(p, scanner->end) : 0;
-
-                if (n > 0 && p == start) {
-                        delimit(scanner);
-                        scanner->at = p + n;
-                        return;
-                }
-                if (n > 0)
-                        stop = p;
+        for (; stop < scanner->end && (kind_of(*stop) & C_WORD); stop++) {
+                n_drawn = (unsigned char)*stop >= 0xc2 ? drawn_length(stop, scanner->end) : 0;
+                if (n_drawn > 0)
+                        break;
+        }
+        if (stop == start) {
+                delimit(scanner);
+                scanner->at = start + n_drawn;
+                return;
         }
         /* A dash or a full stop at its end is punctuation. */
         while (stop > start + 1 && strchr(".-'", stop[-1]) && !(stop[-1] == '.' && is_abbreviated(start, stop)))
@@ -347,7 +347,7 @@ static void take_separator(struct scanner *scanner) {
         char c = *scanner->at;
         const char *end = scanner->end, *at = scanner->at + 1, *number, *wrapping_end = NULL;
 
-        if (at < end && c == ':' && *at == ':' && is_blank_at(scanner->at - 1) && at + 1 < end && is_blank_at(at + 1))
+        if (at < end && c == ':' && *at == ':' && scanner->name && is_blank_at(scanner->at - 1) && at + 1 < end && is_blank_at(at + 1))
                 at++; /* loss :: 0.5 */
         else if (at < end && (*at == c || *at == '>' || (c == ':' && (*at == '/' || *at == '=')))) { /* ::, ==, =>, ://, := */
                 while (at < end && strchr(":=>", *at))
@@ -363,7 +363,8 @@ static void take_separator(struct scanner *scanner) {
                 return;
         }
         number = value_unwrap(at, end, &wrapping_end);
-        if (scanner->name && number && *at != '[') {
+        /* Epoch: [3] is left for take_bracket(). */
+        if (scanner->name && number && (*at != '[' || c == '=' || memchr(number, '.', (size_t)(wrapping_end - number)))) {
                 scanner->at = number;
                 take_value(scanner, ITEM_STRONG, false);
                 scanner->at = wrapping_end;
@@ -398,11 +399,11 @@ static void take_bracket(struct scanner *scanner) {
 
         scanner->at++;
         if (!is_digit_at(at, end)) {
-                const char *stop = memchr(start, ']', (size_t)(end - start));
+                const char *stop = word_end(at, end);
 
                 /* A word alone in brackets says of what the rest of the line is: [valid] */
                 delimit(scanner);
-                if (stop && word_end(at, end) == stop && stop > at)
+                if (stop > at && stop < end && *stop == ']')
                         scanner->label = (struct slice){ at, (size_t)(stop - at) };
                 return;
         }

@@ -14,7 +14,7 @@ enum state {
         STATE_CHARSET,       /* after ESC ( and the like: one more byte */
 };
 
-enum { PARAMETER_MAX = 512, NEWLINE = '\n', RETURN = '\r', BACKSPACE = '\b', ESCAPE = 0x1b, BELL = 7 };
+enum { PARAMETER_MAX = 512, SHORT_BYTES = 128, NEWLINE = '\n', RETURN = '\r', BACKSPACE = '\b', ESCAPE = 0x1b, BELL = 7 };
 
 void terminal_start(struct terminal *terminal) {
         *terminal = (struct terminal){ .line = BUFFER_INIT(FRAME_BYTES_MAX) };
@@ -30,6 +30,7 @@ static int put(struct terminal *terminal, const char *data, size_t size) {
         int r = buffer_append(&terminal->line, data, size);
 
         terminal->is_shown = false;
+        terminal->new_bytes += size;
         if (r != -ENOBUFS)
                 return r;
         /* What fits still counts: values stand at the start of lines more than at their end. */
@@ -41,6 +42,7 @@ static int put(struct terminal *terminal, const char *data, size_t size) {
 
 static void clear(struct terminal *terminal) {
         buffer_clear(&terminal->line);
+        terminal->new_bytes = 0;
         terminal->is_long = terminal->is_shown = terminal->is_over = terminal->after_return = false;
 }
 
@@ -59,7 +61,16 @@ static bool show(struct terminal *terminal, bool is_line, struct frame *ret_fram
         *ret_frame = (struct frame){ terminal->line.size_bytes > 0 ? buffer_slice(&terminal->line) : SLICE(""), is_line,
                                      terminal->is_long };
         terminal->is_shown = true;
+        terminal->new_bytes = 0;
         return is_news;
+}
+
+/* Of a long line that changes by little at each backspace, not every state is worth reading: what is
+ * handed out stays in proportion to what came. */
+static bool is_worth_showing(const struct terminal *terminal) {
+        size_t size = terminal->line.size_bytes;
+
+        return size <= SHORT_BYTES || terminal->new_bytes >= size / SHORT_BYTES;
 }
 
 /* --- control --- */
@@ -199,7 +210,7 @@ static bool take_text(struct terminal *terminal, struct slice *bytes, size_t n, 
 static bool take_control(struct terminal *terminal, struct slice *bytes, struct frame *ret_frame) {
         char c = bytes->data[0];
 
-        if (c == BACKSPACE && show(terminal, false, ret_frame))
+        if (c == BACKSPACE && is_worth_showing(terminal) && show(terminal, false, ret_frame))
                 return true;
         *bytes = drop(*bytes, 1);
         switch (c) {

@@ -18,6 +18,7 @@ struct terminal {
         struct buffer line;   /* of the unfinished frame */
         uint8_t state;        /* in the middle of which sequence */
         uint32_t parameter;   /* of a control sequence, its last number */
+        size_t new_bytes;     /* of the frame, since it was handed out last */
         bool is_shown;        /* the frame was handed out as it stands */
         bool is_long;         /* more came than a frame holds */
         bool after_return;    /* a carriage return was last: with a newline it is a line end */

@@ -619,6 +619,8 @@ static int take_unwrapped(struct parser *parser, struct slice text, struct parse
         }
         if (memchr(text.data, ';', text.size_bytes) == text.data + text.size_bytes - 1)
                 return 0; /* source code */
+        if (text.data[0] == '+' && !parser->is_indented)
+                return 0; /* of a diff */
         if (text.data[0] == '>' && text.size_bytes > 1 && isalnum((unsigned char)text.data[1]))
                 return 0; /* FASTA, and what mail quotes */
         if (table_is_drawn(text))

@@ -107,10 +107,10 @@ bool value_take_not_finite(const char **at, const char *end, double *ret_value) 
 
                 if ((size_t)(end - start) < n || strncasecmp(start, words[i].word, n) != 0)
                         continue;
-                if (start + n < end && (kind_of(start[n]) & C_WORD) && start[n] != '.' && start[n] != '%')
-                        continue;
                 while (words[i].word[0] == '1' && start + n < end && isdigit((unsigned char)start[n]))
                         n++;
+                if (start + n < end && (kind_of(start[n]) & C_WORD) && start[n] != '.' && start[n] != '%')
+                        continue;
                 *ret_value = is_negative ? -words[i].value : words[i].value;
                 *at = start + n;
                 return true;

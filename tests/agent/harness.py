@@ -15,6 +15,9 @@ AGENT = pathlib.Path(os.environ.get("EXPERIMENTS_AGENT", "build/dev/agent/experi
 WITHOUT_INOTIFY = ["unshare", "--user", "--map-root-user", "sh", "-c",
                    'echo 0 >/proc/sys/user/max_inotify_instances && exec "$@"', "sh"]
 
+# In a user namespace without a map, root is nobody in particular: mode bits hold for it too.
+WITHOUT_PRIVILEGES = ["unshare", "--user"]
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _IN_MODIFY, _IN_MOVED_TO = 0x2, 0x80
 
@@ -59,7 +62,8 @@ class Directory:
 class Agent:
     """One running agent that follows DIR and publishes to a directory beside it."""
 
-    def __init__(self, tmp_path, *flags, env=None, job="job-1", name_job=True, to=True, follow=True, limit_inotify=False):
+    def __init__(self, tmp_path, *flags, env=None, job="job-1", name_job=True, to=True, follow=True,
+                 limit_inotify=False, privileged=True):
         self.dir = tmp_path / "experiments"
         self.to = tmp_path / "results"
         self.job = job
@@ -75,6 +79,8 @@ class Agent:
         environment = clean_environment(env)
         if limit_inotify:
             arguments = [*WITHOUT_INOTIFY, *arguments]
+        if not privileged:
+            arguments = [*WITHOUT_PRIVILEGES, *arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([*arguments, *flags], stderr=log, env=environment)
 
@@ -131,6 +137,12 @@ def curve(status, name):
     """{x: value} of one metric."""
     column = next(column for column in status["metrics"] if column["name"] == name)
     return dict(zip(status["x"], column["values"]))
+
+
+def reason(status):
+    """The reason of the one condition."""
+    (condition,) = status["conditions"]
+    return condition["reason"]
 
 
 def append(path, *lines):

@@ -75,7 +75,7 @@ def test_parse_says_when_there_is_nothing(tmp_path):
     path.write_text("Nothing to see here.\n")
     done = run("parse", path)
     assert done.returncode == 1
-    assert f"{path}: no metrics file of a known format" in done.stderr
+    assert f"{path}: no metrics were found in it" in done.stderr
     done = run("parse", tmp_path / "missing")
     assert done.returncode == 1
     assert "No such file" in done.stderr

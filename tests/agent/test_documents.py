@@ -3,11 +3,13 @@
 import json
 import pathlib
 import re
+import shlex
 import subprocess
 
 import pytest
 
 from harness import AGENT, clean_environment, run
+from trainers import test_trainers as trainers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -20,7 +22,7 @@ def flags_of_help():
 def test_man_page_has_each_flag_and_no_other():
     page = (ROOT / "agent/experiments-agent.1").read_text().replace("\\-", "-")
     assert set(re.findall(r"^(?:\\fB-\w\\fR, )?\\fB(--[\w-]+)\\fR", page, re.M)) == \
-        flags_of_help() | {"--records", "--why"}
+        flags_of_help() | {"--records", "--why", "--format"}
 
 
 def test_man_page_formats_without_a_warning():
@@ -43,7 +45,7 @@ def complete(*words):
 def test_completion_has_each_flag_and_no_other():
     assert set(complete("experiments-agent", "--")) == flags_of_help()
     assert complete("experiments-agent", "pa") == ["parse"]
-    assert complete("experiments-agent", "parse", "--") == ["--records", "--why"]
+    assert complete("experiments-agent", "parse", "--") == ["--records", "--why", "--filter", "--format"]
     assert complete("experiments-agent", "--axis", "e") == ["epoch"]
 
 
@@ -82,3 +84,71 @@ def test_names_with_a_meaning_have_it(tmp_path):
             record = json.loads(run("parse", "--records", path).stdout.splitlines()[0])
             assert record[key] == values.get(key, 7), name
             assert record["metrics"] == {"loss": 0.5}, name
+
+
+# --- sessions ---
+
+def console_examples():
+    return re.findall(r"```console\n(.*?)```", "".join(path.read_text() for path in DOCUMENTS), re.S)
+
+
+@pytest.mark.parametrize("example", console_examples(), ids=lambda example: example.split()[2])
+def test_console_examples_print_what_they_say(example, tmp_path):
+    """`$ cat FILE` shows a file, any other command what it prints."""
+    for command, _, output in (part.partition("\n") for part in re.split(r"^\$ ", example, flags=re.M)[1:]):
+        program, *arguments = shlex.split(command)
+        if program == "cat":
+            path = tmp_path / arguments[0]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(output)
+        else:
+            assert program == "experiments-agent"
+            done = run(*arguments, cwd=tmp_path)
+            assert done.stdout + done.stderr == output, command
+
+
+# --- docs/trainers.md: what make test-trainers wrote ---
+
+def block(name):
+    text = (ROOT / "docs/trainers.md").read_text()
+    return re.search(f"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", text, re.S)[1]
+
+
+def test_table_of_runs_is_not_stale():
+    rows = re.findall(r"^\| ([\w-]+) \| (\S+) \| \[(\w+)\]", block("runs"), re.M)
+    pins = trainers.pins()
+    assert {name: (package, version) for package, version, name in rows} == \
+        {driver.stem: (package, pins[package]) for driver, package in trainers.all_drivers().items()}, "make test-trainers"
+    others = re.search(r"^Beside them: (.*)\.$", block("runs"), re.M)[1]
+    assert dict(each.split() for each in others.split(", ")) == \
+        {package: version for package, version in pins.items() if package not in trainers.all_drivers().values()}
+
+
+def test_table_of_samples_is_not_stale():
+    assert block("samples") == trainers.sample_table(), "make test-trainers"
+
+
+def test_readme_counts_the_frameworks():
+    n = int(re.search(r"\[(\d+) frameworks are run", (ROOT / "README.md").read_text())[1])
+    assert n == len(set(trainers.all_drivers().values()))
+
+
+def test_each_framework_that_is_run_is_explained():
+    names = {"transformers": "Transformers", "xgboost-cpu": "XGBoost", "fasttext-wheel": "fastText", "torch": "PyTorch",
+             "pytorch-tabnet": "TabNet"}
+    explained = re.search(r"\| framework \| to do \|.*?\n\n", (ROOT / "docs/trainers.md").read_text(), re.S)[0].lower()
+    for package in set(trainers.all_drivers().values()):
+        assert names.get(package, package).lower() in explained, package
+
+
+# --- docs/adding-a-format.md ---
+
+def test_the_example_of_a_format_compiles(tmp_path):
+    header, source, unit_test = re.findall(r"```c\n(.*?)```", (ROOT / "docs/adding-a-format.md").read_text(), re.S)
+    (tmp_path / "formats").mkdir()
+    (tmp_path / "formats/influx.h").write_text(header)
+    flags = ["-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-fsyntax-only",
+             *(f"-I{path}" for path in (tmp_path, ROOT / "lib", ROOT / "agent", ROOT / "tests/unit"))]
+    for text in (source, unit_test):
+        done = subprocess.run(["cc", "-xc", "-", *flags], input=text, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")

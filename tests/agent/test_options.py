@@ -27,6 +27,13 @@ from harness import append, run
     (["--dir", ""], "--dir", "not empty"),
     (["--to", "."], "--job", "NAME"),
     (["--to", ".", "--dir", ".", "--job", "a"], "--to", "a directory of its own"),
+    (["--filter", "(a+?)=(b)"], "--filter", "no lazy quantifiers"),
+    (["--filter", r"\b(a)=(b)"], "--filter", r"no \b"),
+    (["--filter", "(?P<n>a)=(b)"], "--filter", "no named groups"),
+    (["--filter", "(a)=b"], "--filter", "a group for the name and one for the value"),
+    (["--filter", "(a)=(b"], "--filter", "a ) for each ("),
+    (["--filter", "(a)(b)"] * 9, "--filter", "at most 8"),
+    (["parse", "--filter", "(a+?)=(b)", "x"], "--filter", "no lazy quantifiers"),
     (["parse"], "parse", "FILE"),
     (["parse", "--bogus", "x"], "--bogus", ""),
 ])
