@@ -308,6 +308,13 @@ static void take_reject(void *userdata, const struct reject *reject) {
                 changed(agent, false);
 }
 
+static void take_passed(void *userdata, const struct reject *passed) {
+        struct agent *agent = userdata;
+
+        if (fold_accepted(agent->fold) == 0)
+                note_close_call(agent, passed->source, passed->line, passed->text);
+}
+
 /* Until there is a first record, why there is none is news. */
 static void looked(void *userdata) {
         struct agent *agent = userdata;
@@ -559,7 +566,7 @@ static int set_up_tail(struct agent *agent) {
                 config.n_places = 1;
         }
         agent->own[0] = options->to;
-        agent->sink = (struct record_sink){ agent, take_record, take_reject };
+        agent->sink = (struct record_sink){ agent, take_record, take_reject, take_passed };
         return tail_new(&agent->tail, agent->loop, &config);
 }
 

@@ -221,6 +221,19 @@ static void take_reject(void *userdata, const struct reject *reject) {
         fprintf(out, " expected %s\n", reject->expected);
 }
 
+static void print_clean(struct slice text) {
+        for (size_t i = 0; i < text.size_bytes; i++)
+                putchar((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? ' ' : text.data[i]);
+}
+
+static void take_passed(void *userdata, const struct reject *passed) {
+        (void)userdata;
+        printf("%.*s:%llu: passed over: %s\n        ", (int)passed->source.size_bytes, passed->source.data,
+               (unsigned long long)passed->line, passed->expected);
+        print_clean(passed->text);
+        putchar('\n');
+}
+
 /* --- files --- */
 
 static int read_file(int fd, struct stream *stream, const struct format **ret_format) {
@@ -248,10 +261,10 @@ static int cannot(const char *path, int error) {
 }
 
 static int read_path(struct parsing *parsing, const char *path, struct outcome *ret_outcome) {
-        const struct record_sink sink = { parsing, take_record, take_reject };
+        const struct record_sink sink = { parsing, take_record, take_reject,
+                                          parsing->mode == MODE_WHY ? take_passed : NULL };
         const struct stream_config config = {
                 .source = slice_from(path), .format = parsing->format, .filters = parsing->filters, .sink = &sink,
-                .explain = parsing->mode == MODE_WHY,
         };
         CLEANUP(stream_freep) struct stream *stream = NULL;
         bool is_stdin = strcmp(path, "-") == 0;

@@ -25,7 +25,6 @@ struct parse_context {
         uint64_t line;                   /* number of the last line that was consumed; the parser counts it up */
         const struct record_sink *sink;
         const struct filters *filters;   /* --filter: how to read text instead; NULL: none */
-        bool explain;                    /* parse --why: also say why lines were passed over in peace */
 };
 
 struct format {

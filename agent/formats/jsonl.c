@@ -499,8 +499,8 @@ static int take_carefully(struct parser *parser, struct slice line, struct parse
         free(scalars);
         if (r < 0)
                 return r;
-        if (!expected && context->explain && parser->shape.n_lists > 0)
-                line_reject(context, line, 0, "numbers: lists are passed over, here and in lines like this");
+        if (!expected && parser->shape.n_lists > 0)
+                line_passed(context, line, 0, "lists, which are no numbers, here and in lines like this");
         if (expected) {
                 shape_clear(&parser->shape);
                 line_reject(context, line, column, expected);

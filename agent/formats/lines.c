@@ -41,16 +41,28 @@ struct slice line_trim(struct slice line, bool is_first) {
         return line;
 }
 
-void line_reject(struct parse_context *context, struct slice line, size_t column, const char *expected) {
-        const struct reject reject = {
+static struct reject reject_of(const struct parse_context *context, struct slice line, size_t column,
+                               const char *expected) {
+        return (struct reject){
                 .source = context->source,
                 .line = context->line,
                 .column = column,
                 .expected = expected,
                 .text = { line.data, line.size_bytes < REJECT_TEXT_BYTES ? line.size_bytes : REJECT_TEXT_BYTES },
         };
+}
+
+void line_reject(struct parse_context *context, struct slice line, size_t column, const char *expected) {
+        const struct reject reject = reject_of(context, line, column, expected);
 
         context->sink->take_reject(context->sink->userdata, &reject);
+}
+
+void line_passed(struct parse_context *context, struct slice line, size_t column, const char *expected) {
+        const struct reject passed = reject_of(context, line, column, expected);
+
+        if (context->sink->take_passed)
+                context->sink->take_passed(context->sink->userdata, &passed);
 }
 
 struct slice lines_take_first(struct slice *head, bool *ret_complete) {

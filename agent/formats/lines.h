@@ -22,6 +22,9 @@ struct slice line_trim(struct slice line, bool is_first);
 /* Hands a reject to the context's sink, with the line's number; column from 1, 0: the whole line. */
 void line_reject(struct parse_context *context, struct slice line, size_t column, const char *expected);
 
+/* The same for a line that is passed over in peace, where the sink asks for those. */
+void line_passed(struct parse_context *context, struct slice line, size_t column, const char *expected);
+
 /* The head of a file without byte order mark, and without the blank and comment lines that it begins
  * with. Empty while there is nothing but those. */
 struct slice lines_skip_preamble(struct slice head);

@@ -25,6 +25,8 @@ static const char *stamp_end(const char *at, const char *end) {
                 slashes += *at == '/';
                 points += *at == '.' || *at == ',';
         }
+        if (end - at >= 3 && at[0] == ' ' && (at[1] == 'A' || at[1] == 'P') && at[2] == 'M')
+                at++;
         if (end - at >= 2 && (at[0] == 'A' || at[0] == 'P') && at[1] == 'M')
                 at += 2;
         while (at > start && strchr(":,-.", at[-1]))
@@ -53,7 +55,10 @@ static const char *dated_end(const char *at, const char *end) {
         while (is_digit_at(stop, end))
                 stop++;
         stop = skip_blanks(stop, end);
-        return stamp_end(stop, end);
+        stop = stamp_end(stop, end);
+        if (!stop || end - stop < 5 || !(slice_starts_with((struct slice){ stop, 5 }, SLICE(" 20")) && is_digit_at(stop + 3, end) && is_digit_at(stop + 4, end)))
+                return stop;
+        return stop + 5 == end || !(kind_of(stop[5]) & C_WORD) ? stop + 5 : stop;
 }
 
 static bool is_level(struct slice word) {
@@ -141,6 +146,23 @@ static const char *glog_end(const char *at, const char *end) {
         return close ? close + 1 : NULL;
 }
 
+/* The function and the line that follow a module's name: __main__:train:30 - (loguru). */
+static const char *function_end(const char *at, const char *end) {
+        const char *start = at + 1, *stop = start;
+        struct slice word;
+
+        while (stop < end && (isalnum((unsigned char)*stop) || strchr("_.<>", *stop)))
+                stop++;
+        word = (struct slice){ start, (size_t)(stop - start) };
+        if (word.size_bytes == 0 || stop == end || *stop != ':' || !is_digit_at(stop + 1, end) ||
+            key_of(word).role != KEY_METRIC || metric_kind_of(word) != METRIC_OTHER)
+                return NULL;
+        do
+                stop++;
+        while (is_digit_at(stop, end));
+        return slice_starts_with((struct slice){ stop, (size_t)(end - stop) }, SLICE(" - ")) ? stop : NULL;
+}
+
 /* A logger's name, or file and line, that a separator follows and no value. */
 static const char *logger_end(const char *at, const char *end) {
         const char *stop = at, *after;
@@ -149,6 +171,8 @@ static const char *logger_end(const char *at, const char *end) {
                 return NULL;
         while (stop < end && (isalnum((unsigned char)*stop) || strchr("._", *stop) || (*stop == ':' && stop + 1 < end && (isdigit((unsigned char)stop[1]) || stop[1] == '_'))))
                 stop++;
+        if (stop < end && *stop == ':' && function_end(stop, end))
+                stop = function_end(stop, end);
         after = skip_blanks(stop, end);
         if (after == end || !strchr(":-|>]", *after))
                 return NULL;

@@ -35,6 +35,12 @@ void reader_name_numbers(struct reader *reader) {
 
 /* --- names that mean two things --- */
 
+static bool is_numbered(struct slice label) {
+        const char *sign = label.size_bytes > 0 ? memchr(label.data, '#', label.size_bytes - 1) : NULL;
+
+        return sign && isdigit((unsigned char)sign[1]);
+}
+
 /* The same name under "train" and under "valid" is two metrics: the first keeps its name, others get
  * the word in front. Empty: the name stands as it is. */
 static struct slice prefix_of(struct reader *reader, struct slice label, struct slice name) {
@@ -42,7 +48,7 @@ static struct slice prefix_of(struct reader *reader, struct slice label, struct 
 
         if (label.size_bytes > READER_LABEL_BYTES_MAX || name_split_word(name).size_bytes > 0)
                 label = (struct slice){ 0 };
-        if (label.size_bytes > 0 && memchr(label.data, '#', label.size_bytes))
+        if (is_numbered(label))
                 return label; /* Test net output #0: accuracy */
         label = name_split_word(label);
         label_hash = name_hash(label);
@@ -60,7 +66,7 @@ static int add_metric(struct reader *reader, struct slice label, struct slice na
 
         if (word.size_bytes > 0)
                 n = snprintf(prefix, sizeof(prefix), "%.*s%s", (int)word.size_bytes, word.data,
-                             memchr(word.data, '#', word.size_bytes) ? ": " : "/");
+                             is_numbered(word) ? ": " : "/");
         return draft_add(&reader->line, (struct slice){ prefix, (size_t)n }, name, value);
 }
 

@@ -342,6 +342,11 @@ static bool is_file_name(const struct scanner *scanner) {
         return false;
 }
 
+/* Has the number no point and no exponent? */
+static bool is_counter(const char *number, const char *end) {
+        return !memchr(number, '.', (size_t)(end - number)) && !memchr(number, 'e', (size_t)(end - number));
+}
+
 /* ':' or '=' behind a name: its value, or else it was a label of what follows. */
 static void take_separator(struct scanner *scanner) {
         char c = *scanner->at;
@@ -364,7 +369,7 @@ static void take_separator(struct scanner *scanner) {
         }
         number = value_unwrap(at, end, &wrapping_end);
         /* Epoch: [3] is left for take_bracket(). */
-        if (scanner->name && number && (*at != '[' || c == '=' || memchr(number, '.', (size_t)(wrapping_end - number)))) {
+        if (scanner->name && number && (*at != '[' || c == '=' || !is_counter(number, wrapping_end))) {
                 scanner->at = number;
                 take_value(scanner, ITEM_STRONG, false);
                 scanner->at = wrapping_end;

@@ -37,6 +37,12 @@ static void take_reject(void *userdata, const struct reject *reject) {
         stream->config.sink->take_reject(stream->config.sink->userdata, reject);
 }
 
+static void take_passed(void *userdata, const struct reject *passed) {
+        const struct stream *stream = userdata;
+
+        stream->config.sink->take_passed(stream->config.sink->userdata, passed);
+}
+
 /* --- the stream as a whole --- */
 
 static int open_parser(struct stream *stream, const struct format *format) {
@@ -64,12 +70,12 @@ int stream_new(struct stream **ret_stream, const struct stream_config *config) {
                 return -ENOMEM;
         stream->config = *config;
         stream->config.source = (struct slice){ stream->source, config->source.size_bytes };
-        stream->counting = (struct record_sink){ stream, take_record, take_reject };
+        stream->counting = (struct record_sink){ stream, take_record, take_reject,
+                                                 config->sink->take_passed ? take_passed : NULL };
         stream->context = (struct parse_context){
                 .source = stream->config.source,
                 .sink = &stream->counting,
                 .filters = config->filters,
-                .explain = config->explain,
         };
         stream->pending = BUFFER_INIT(LINE_BYTES_MAX);
         *ret_stream = STEAL(stream);

@@ -22,7 +22,6 @@ struct stream_config {
         bool is_named;                    /* the user pointed at this source: it owns what it reports */
         const struct filters *filters;    /* borrowed; NULL: none */
         const struct record_sink *sink;   /* borrowed for the life of the stream */
-        bool explain;                     /* see struct parse_context */
 };
 
 struct stream_counts {

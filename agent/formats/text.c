@@ -83,11 +83,6 @@ static bool is_somewhere(const struct position *position) {
         return !isnan(position->epoch) || !isnan(position->step) || !isnan(position->trial);
 }
 
-static void explain(struct parse_context *context, struct slice text, const char *why) {
-        if (context->explain)
-                line_reject(context, text, 0, why);
-}
-
 /* --- handing over --- */
 
 static bool record_has_x(const struct record *record) {
@@ -396,7 +391,7 @@ static int take_own(struct parser *parser, const struct reading *reading, struct
                 return 0;
         }
         if (reading->place == PLACE_BARE && (reading->n_strong == 0 || goes_back(parser))) {
-                explain(context, text, "an iteration after the last one; this line repeats an earlier one, or is of another fold");
+                line_passed(context, text, 0, "no iteration after the last one: it repeats an earlier line, or is of another fold");
                 return 0;
         }
         end_block(parser, context);
@@ -417,7 +412,7 @@ static int take_own(struct parser *parser, const struct reading *reading, struct
                 take_unknown(parser, context);
                 return is_known ? learn(parser, reading->place == PLACE_BARE) : 0;
         } else {
-                explain(context, text, "a name that is known as a metric's, or the same names in a line before");
+                line_passed(context, text, 0, "no name that is known as a metric's, and no line before with the same names");
         }
         return 0;
 }
@@ -442,7 +437,7 @@ static int take_placeless(struct parser *parser, const struct reading *reading, 
             (reading->n_strong > 0 || parser->reader.scan.n_words <= (reading->n_parted > 0 ? 3 : 1)))
                 deliver(parser, &parser->reader.line, context);
         else
-                explain(context, text, "an epoch or step, here or on a line before, or a line of nothing but a known metric");
+                line_passed(context, text, 0, "no epoch or step, here or on a line before, and not a line of nothing but a known metric");
         return 0;
 }
 
@@ -505,11 +500,11 @@ static int take_scanned(struct parser *parser, struct slice text, struct parse_c
         if (!isnan(parser->reader.line.record.total_epochs))
                 parser->context.total_epochs = parser->reader.line.record.total_epochs;
         if (reading.is_summary) {
-                explain(context, text, "a point of the curve; this is the summary at the end");
+                line_passed(context, text, 0, "the summary at the end, no point of the curve");
                 return 0;
         }
         if (reading.is_settings && !reading.is_first_x) {
-                explain(context, text, "a point of the curve; this line lists settings");
+                line_passed(context, text, 0, "a list of settings");
                 return 0;
         }
         parser->had_x = reading.place == PLACE_OWN;
@@ -562,7 +557,7 @@ static void note_wrapped(struct parser *parser, struct slice text) {
                 return;
         while (at > text.data && at[-1] != ' ' && at[-1] != '\t')
                 at--;
-        if (end - at > READER_LABEL_BYTES_MAX)
+        if (end - at > READER_LABEL_BYTES_MAX || isdigit((unsigned char)*at)) /* "Epoch 1:" is no name */
                 return;
         (void)buffer_append(&parser->wrapped, at, (size_t)(end - at));
         (void)buffer_append_char(&parser->wrapped, ' ');
@@ -591,7 +586,7 @@ static int take_text(struct parser *parser, struct slice text, struct parse_cont
         }
         parser->raw = was_wrapped ? (struct slice){ 0 } : text;
         r = take_unwrapped(parser, text, context);
-        if (was_wrapped || parser->had_x || parser->after_wrapped)
+        if (parser->has_spoken && (was_wrapped || parser->had_x || parser->after_wrapped))
                 note_wrapped(parser, text);
         parser->after_wrapped = was_wrapped;
         return r;
@@ -690,7 +685,9 @@ static ssize_t consume(struct parser *parser, struct slice bytes, bool final, st
 
         parser->filters = context->filters;
         bytes = probe(parser, bytes);
-        skip_noise(parser, &bytes, context);
+        /* Only where one push of all would do so, too: a rule under a line that spoke does not end its block. */
+        if (!parser->has_spoken)
+                skip_noise(parser, &bytes, context);
         while ((r = terminal_next(&parser->terminal, &bytes, &frame)) > 0) {
                 r = take_frame(parser, &frame, context);
                 if (r < 0)

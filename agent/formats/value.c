@@ -80,9 +80,10 @@ bool value_take_number(const char **at, const char *end, bool decimal_commas, bo
 
                 for (const char *p = start; p < end && m < sizeof(text) && (isalnum((unsigned char)*p) || strchr("+-,", *p)); p++)
                         text[m++] = *p == ',' ? '.' : *p;
-                n = number_scan((struct slice){ text, m }, ret_value);
+                n = number_scan((struct slice){ text, m }, &fraction);
                 if (n < m && text[n] == '.') /* 0,1,2: a list */
                         return true;
+                *ret_value = fraction;
                 *ret_has_comma = true;
                 *at = start + n;
         }

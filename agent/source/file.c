@@ -123,6 +123,12 @@ static void take_reject(void *userdata, const struct reject *reject) {
         file->owner->take_reject(file->owner->userdata, reject);
 }
 
+static void take_passed(void *userdata, const struct reject *passed) {
+        struct file *file = userdata;
+
+        file->owner->take_passed(file->owner->userdata, passed);
+}
+
 /* --- the file as a whole --- */
 
 int file_new(struct file **ret_file, const char *path, const struct format *format, bool is_named,
@@ -137,7 +143,7 @@ int file_new(struct file **ret_file, const char *path, const struct format *form
         file->fd = -1;
         file->format = format;
         file->owner = sink;
-        file->sink = (struct record_sink){ file, take_record, take_reject };
+        file->sink = (struct record_sink){ file, take_record, take_reject, sink->take_passed ? take_passed : NULL };
         config.sink = &file->sink;
         file->path = strdup(path);
         if (!file->path || stream_new(&file->stream, &config) < 0) {

@@ -72,4 +72,7 @@ struct record_sink {
         void *userdata;
         void (*take_record)(void *userdata, const struct record *record);
         void (*take_reject)(void *userdata, const struct reject *reject);
+        /* A line that looked close to a metric and was passed over in peace; expected says why. NULL:
+         * nobody asks. */
+        void (*take_passed)(void *userdata, const struct reject *passed);
 };

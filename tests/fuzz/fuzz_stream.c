@@ -62,7 +62,7 @@ static void take_reject(void *userdata, const struct reject *reject) {
 static uint64_t sum_of(const struct stream_config *base, struct slice bytes, size_t piece_bytes) {
         CLEANUP(stream_freep) struct stream *stream = NULL;
         uint64_t sum = UINT64_C(14695981039346656037);
-        const struct record_sink sink = { &sum, take_record, take_reject };
+        const struct record_sink sink = { .userdata = &sum, .take_record = take_record, .take_reject = take_reject };
         struct stream_config config = *base;
 
         config.sink = &sink;

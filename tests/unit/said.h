@@ -65,7 +65,7 @@ static void said_reject(void *userdata, const struct reject *reject) {
 /* Pushes the text of a file in pieces of chunk_bytes (0: all at once) and finishes. */
 static void said_of_file(struct buffer *said, const char *path, const struct format *format, struct slice text,
                          size_t chunk_bytes) {
-        const struct record_sink sink = { said, said_record, said_reject };
+        const struct record_sink sink = { .userdata = said, .take_record = said_record, .take_reject = said_reject };
         const struct stream_config config = { .source = slice_from(path), .format = format, .sink = &sink };
         CLEANUP(stream_freep) struct stream *stream = NULL;
 

@@ -159,7 +159,7 @@ static void test_recognised_by_its_start(void **state) {
 /* The file changes: it is read again, and a half-written version in between says nothing. */
 static void test_rewritten(void **state) {
         CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 20);
-        const struct record_sink sink = { &said, said_record, said_reject };
+        const struct record_sink sink = { .userdata = &said, .take_record = said_record, .take_reject = said_reject };
         const struct stream_config config = { .source = SLICE("test"), .sink = &sink };
         CLEANUP(stream_freep) struct stream *stream = NULL;
 

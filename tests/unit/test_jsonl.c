@@ -241,15 +241,15 @@ static void test_lines_of_frameworks(void **state) {
 
 static void test_lists_are_counted(void **state) {
         CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 20);
-        const struct record_sink sink = { &said, said_record, said_reject };
-        const struct stream_config config = { .source = SLICE("test"), .sink = &sink, .explain = true };
+        const struct record_sink sink = { &said, said_record, said_reject, said_reject };
+        const struct stream_config config = { .source = SLICE("test"), .sink = &sink };
         CLEANUP(stream_freep) struct stream *stream = NULL;
 
         (void)state;
         assert_int_equal(stream_new(&stream, &config), 0);
         assert_int_equal(stream_push(stream, SLICE("{\"epoch\":1,\"loss\":2,\"ap\":[1,2]}\n{\"epoch\":2,\"loss\":1,\"ap\":[1]}\n")), 0);
         assert_string_equal(buffer_string(&said),
-                            "1:0: expected numbers: lists are passed over, here and in lines like this\n"
+                            "1:0: expected lists, which are no numbers, here and in lines like this\n"
                             "1: EPOCH=1 loss=2\n2: EPOCH=2 loss=1\n");
 }
 

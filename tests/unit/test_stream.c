@@ -27,7 +27,7 @@ static void test_a_line_over_the_limit_is_one_reject(void **state) {
 
 static void test_restart(void **state) {
         CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 16);
-        const struct record_sink sink = { &said, said_record, said_reject };
+        const struct record_sink sink = { .userdata = &said, .take_record = said_record, .take_reject = said_reject };
         const struct stream_config config = { .source = SLICE("test"), .sink = &sink };
         CLEANUP(stream_freep) struct stream *stream = NULL;
 
@@ -45,7 +45,7 @@ static void test_restart(void **state) {
 
 static void test_counts(void **state) {
         CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 16);
-        const struct record_sink sink = { &said, said_record, said_reject };
+        const struct record_sink sink = { .userdata = &said, .take_record = said_record, .take_reject = said_reject };
         const struct stream_config config = { .source = SLICE("test"), .sink = &sink };
         CLEANUP(stream_freep) struct stream *stream = NULL;
         struct stream_counts counts;

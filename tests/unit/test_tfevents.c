@@ -599,7 +599,7 @@ static void test_what_is_no_event_file(void **state) {
 
 static void test_begins_anew(void **state) {
         CLEANUP(buffer_release) struct buffer file = BUFFER_INIT(BYTES_MAX), said = BUFFER_INIT(BYTES_MAX);
-        const struct record_sink sink = { &said, said_record, said_reject };
+        const struct record_sink sink = { .userdata = &said, .take_record = said_record, .take_reject = said_reject };
         const struct stream_config config = { .source = SLICE("test"), .sink = &sink };
         CLEANUP(stream_freep) struct stream *stream = NULL;
 
