@@ -78,14 +78,7 @@ bool draft_set_x(struct draft *draft, struct key key, double value) {
         if (!isfinite(value) || key.rank >= draft->ranks[key.role])
                 return false;
         draft->ranks[key.role] = key.rank;
-        if (key.role == KEY_EPOCH)
-                draft->record.epoch = value;
-        else if (key.role == KEY_STEP)
-                draft->record.step = value;
-        else if (key.role == KEY_TRIAL)
-                draft->record.trial = value;
-        else if (key.role == KEY_TOTAL_EPOCHS)
-                draft->record.total_epochs = value;
+        key_set(&draft->record, key.role, value);
         return true;
 }
 

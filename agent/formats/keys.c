@@ -335,14 +335,8 @@ static void set_time(struct record *record, double value) {
                 record->time_s = value;
 }
 
-int builder_add_number(struct record_builder *builder, struct key key, struct slice name, double value) {
-        struct record *record = &builder->record;
-
-        if (key.role == KEY_METRIC)
-                return name.size_bytes ? add_metric(builder, name, value) : 0;
-        if (!isfinite(value) || !takes_place(builder, key))
-                return 0;
-        switch (key.role) {
+void key_set(struct record *record, enum key_role role, double value) {
+        switch (role) {
         case KEY_EPOCH:
                 record->epoch = value;
                 break;
@@ -361,6 +355,13 @@ int builder_add_number(struct record_builder *builder, struct key key, struct sl
         default:
                 break;
         }
+}
+
+int builder_add_number(struct record_builder *builder, struct key key, struct slice name, double value) {
+        if (key.role == KEY_METRIC)
+                return name.size_bytes ? add_metric(builder, name, value) : 0;
+        if (isfinite(value) && takes_place(builder, key))
+                key_set(&builder->record, key.role, value);
         return 0;
 }
 

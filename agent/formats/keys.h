@@ -37,6 +37,9 @@ bool key_is_x(struct key key);
  * total_flos)? The record that has it is no point of a curve. */
 bool key_is_of_summary(struct slice name);
 
+/* Sets the field of the record that the role means, where it is a number's; others are left alone. */
+void key_set(struct record *record, enum key_role role, double value);
+
 /* The record under construction: fills in what a key says, and remembers at which rank. */
 struct record_builder {
         struct record record;

@@ -100,25 +100,6 @@ int pattern_learn(struct pattern *pattern, struct slice line, const struct patte
 
 /* --- reading --- */
 
-static void set(struct record *record, enum key_role role, double value) {
-        switch (role) {
-        case KEY_EPOCH:
-                record->epoch = value;
-                break;
-        case KEY_STEP:
-                record->step = value;
-                break;
-        case KEY_TRIAL:
-                record->trial = value;
-                break;
-        case KEY_TOTAL_EPOCHS:
-                record->total_epochs = value;
-                break;
-        default:
-                break;
-        }
-}
-
 bool pattern_read(struct pattern *pattern, struct slice line, struct record *ret_record) {
         const char *at = line.data, *end = at + line.size_bytes, *known = pattern->line.data;
 
@@ -146,7 +127,7 @@ bool pattern_read(struct pattern *pattern, struct slice line, struct record *ret
                 if (slot->role == KEY_METRIC)
                         pattern->metrics[slot->metric].value = value;
                 else
-                        set(ret_record, slot->role, value);
+                        key_set(ret_record, slot->role, value);
         }
         if (!slice_equal((struct slice){ at, (size_t)(end - at) },
                          (struct slice){ known + pattern->tail_start, pattern->line.size_bytes - pattern->tail_start }))

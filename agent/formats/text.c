@@ -518,18 +518,19 @@ static int take_scanned(struct parser *parser, struct slice text, struct parse_c
         return 0;
 }
 
-static int take_drawn(struct parser *parser, struct slice text, struct parse_context *context) {
-        struct slice cells[TABLE_COLUMNS_MAX];
-        size_t n;
+/* A row or a header of a table: 1, else 0, or -ENOMEM. */
+static int take_of_table(struct parser *parser, struct slice text, struct parse_context *context) {
         int r = table_take_row(&parser->table, text, &parser->reader.line);
 
         if (r > 0)
                 take_table_row(parser, context);
-        if (r == 0)
-                r = table_take_header(&parser->table, text, parser->reader.names);
-        if (r != 0)
-                return r < 0 ? r : 0;
-        n = table_split(text, TABLE_DRAWN, cells);
+        return r ? r : table_take_header(&parser->table, text, parser->reader.names);
+}
+
+static int take_drawn(struct parser *parser, struct slice text, struct parse_context *context) {
+        struct slice cells[TABLE_COLUMNS_MAX];
+        size_t n = table_split(text, TABLE_DRAWN, cells);
+
         if (n == 2 || (n == 3 && cells[2].size_bytes == 0))
                 return take_box_line(parser, cells, context);
         return take_scanned(parser, text, context);
@@ -586,7 +587,7 @@ static int take_text(struct parser *parser, struct slice text, struct parse_cont
         }
         parser->raw = was_wrapped ? (struct slice){ 0 } : text;
         r = take_unwrapped(parser, text, context);
-        if (parser->has_spoken && (was_wrapped || parser->had_x || parser->after_wrapped))
+        if (was_wrapped || parser->had_x || parser->after_wrapped)
                 note_wrapped(parser, text);
         parser->after_wrapped = was_wrapped;
         return r;
@@ -618,15 +619,11 @@ static int take_unwrapped(struct parser *parser, struct slice text, struct parse
                 return 0; /* of a diff */
         if (text.data[0] == '>' && text.size_bytes > 1 && isalnum((unsigned char)text.data[1]))
                 return 0; /* FASTA, and what mail quotes */
-        if (table_is_drawn(text))
-                return take_drawn(parser, text, context);
-        r = table_take_row(&parser->table, text, &parser->reader.line);
-        if (r > 0)
-                take_table_row(parser, context);
-        if (r == 0)
-                r = table_take_header(&parser->table, text, parser->reader.names);
+        r = take_of_table(parser, text, context);
         if (r != 0)
                 return r < 0 ? r : 0;
+        if (table_is_drawn(text))
+                return take_drawn(parser, text, context);
         text = prefix_skip(text, &process);
         if (process >= 0)
                 parser->raw = (struct slice){ 0 };
@@ -655,13 +652,12 @@ static void skip_noise(struct parser *parser, struct slice *bytes, struct parse_
         uint64_t n_lines;
         size_t n;
 
-        if (parser->table.n_columns > 0 || parser->wrapped.size_bytes > 0 || parser->filters || !terminal_is_idle(&parser->terminal))
+        if (parser->table.n_columns > 0 || parser->wrapped.size_bytes > 0 || parser->after_wrapped || parser->filters || !terminal_is_idle(&parser->terminal))
                 return;
         n = sieve_skip(*bytes, &n_lines);
         if (n == 0)
                 return;
         end_block(parser, context);
-        parser->after_wrapped = false;
         context->line += n_lines;
         *bytes = (struct slice){ bytes->data + n, bytes->size_bytes - n };
 }
