@@ -114,6 +114,7 @@ static void print_record(struct parsing *parsing, const struct record *record) {
         put_known(&writer, "time", record->time_s);
         put_metrics(&writer, &name, record);
         put_known(&writer, "epochs", record->total_epochs);
+        put_known(&writer, "voidFromStep", record->void_from_step);
         put_path(&writer, "output", record->output_path);
         put_path(&writer, "checkpoint", record->checkpoint);
         if (record->end) {

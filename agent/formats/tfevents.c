@@ -130,11 +130,26 @@ static bool complete_epoch(struct parser *parser) {
         return !parser->has_epochs || !isnan(record->epoch) || record->n_metrics == 0;
 }
 
+/* A session that begins anew at an earlier step. */
+static void begin_session(struct parser *parser, double step, struct parse_context *context) {
+        struct record record = RECORD_EMPTY;
+
+        if (parser->is_waiting)
+                deliver(parser, context);
+        record.source = context->source;
+        record.line = context->line;
+        record.void_from_step = step;
+        context->sink->take_record(context->sink->userdata, &record);
+}
+
 static int take_event(struct parser *parser, const Tensorboard__Event *event, struct parse_context *context) {
         const Tensorboard__Summary *summary = event->summary;
         struct record *record = &parser->builder.record;
         int r = 0;
 
+        /* At step 0 every run begins. */
+        if (event->session_log && event->session_log->status == TENSORBOARD__SESSION__STATUS__START && event->step > 0)
+                begin_session(parser, (double)event->step, context);
         if (!summary || summary->n_value == 0)
                 return 0;
         if (record->step != (double)event->step)

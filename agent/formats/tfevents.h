@@ -7,9 +7,9 @@
  * Names are the tags, and what only the path says: folders called train, validation and the like
  * stand before the tag, and of add_scalars("loss", {"a": …}) the name is loss/a.
  *
- * A restarted trainer begins again at an earlier step, in the same file or another one. TensorBoard
- * drops what the former session said from there on; here it is overwritten step by step, so points
- * past the new session's last step stay until it gets there. */
+ * A restarted trainer begins again at an earlier step, in the same file or another one. Where it says
+ * so (SessionLog START, torch's purge_step), what the former session said from there on is void, as in
+ * TensorBoard; else it is overwritten step by step. */
 #pragma once
 
 #include "formats/format.h"

@@ -291,6 +291,8 @@ int fold_take(struct fold *fold, const struct record *record) {
         if (r < 0)
                 return r;
         origin = &fold->origins[index];
+        if (!isnan(record->void_from_step))
+                rows_void(fold, index, record->void_from_step);
         origin_learn(fold, origin, record);
         axis_update(fold, index, record);
         if (record->n_metrics > 0)

@@ -145,6 +145,8 @@ size_t row_find_best(const struct fold *fold);
 void rows_collapse(struct fold *fold, double x);
 /* Takes out the rows in which nothing is left, of sources that count less than claim. */
 void rows_drop_empty(struct fold *fold, claim_t claim);
+/* Takes out what sources like this one, in its directory, put into rows from that step on. */
+void rows_void(struct fold *fold, uint8_t origin, double step);
 /* No row stays; latest, min and max do. */
 void rows_forget(struct fold *fold);
 static inline void widen(double *min, double *max, double value) {

@@ -43,6 +43,8 @@ struct record {
         double row;          /* for files that say no x: number of the record in its file, from 0 */
         double time_s;       /* seconds since 1970, by the trainer's clock */
         double total_epochs; /* how many epochs the trainer intends */
+        double void_from_step; /* a new session begins at this step: what sources of this rank in the same
+                                * directory said of it and later ones is void */
 
         struct slice output_path; /* directory of the run's output */
         struct slice checkpoint;  /* path of a checkpoint that was just written */
@@ -55,7 +57,7 @@ struct record {
 #define RECORD_EMPTY                                                                      \
         ((struct record){                                                                 \
                 .epoch = NAN, .step = NAN, .trial = NAN, .row = NAN, .time_s = NAN,       \
-                .total_epochs = NAN,                                                      \
+                .total_epochs = NAN, .void_from_step = NAN,                               \
         })
 
 /* What could not be understood: one line, frame or file. */

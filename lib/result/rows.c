@@ -167,6 +167,34 @@ void rows_drop_empty(struct fold *fold, claim_t claim) {
         rows_cut(fold, n);
 }
 
+static bool is_beside(const struct origin *a, const struct origin *b) {
+        const char *end_a = a->path ? strrchr(a->path, '/') : NULL, *end_b = b->path ? strrchr(b->path, '/') : NULL;
+        size_t n = end_a ? (size_t)(end_a - a->path) : 0;
+
+        if (!a->path || !b->path || a->claim != b->claim)
+                return false;
+        return (end_b ? (size_t)(end_b - b->path) : 0) == n && memcmp(a->path, b->path, n) == 0;
+}
+
+void rows_void(struct fold *fold, uint8_t origin, double step) {
+        for (size_t m = 0; m < fold->n_metrics; m++) {
+                struct metric_state *metric = fold->metrics[m];
+
+                if (metric->origin == ORIGIN_NONE || !is_beside(&fold->origins[metric->origin], &fold->origins[origin]))
+                        continue;
+                for (size_t row = 0; row < fold->n_rows; row++) {
+                        double at = fold->axis == AXIS_STEP ? fold->rows[row].x : fold->rows[row].step;
+
+                        if (!(at >= step))
+                                continue;
+                        metric->values[row] = NAN;
+                        if (metric->counts)
+                                metric->counts[row] = 0;
+                }
+        }
+        rows_drop_empty(fold, UINT8_MAX);
+}
+
 void rows_forget(struct fold *fold) {
         for (size_t row = 0; row < fold->n_rows; row++)
                 row_retire(fold, row);

@@ -34,6 +34,7 @@ static void said_record(void *userdata, const struct record *record) {
         said_number(said, "TRIAL", record->trial);
         said_number(said, "TIME", record->time_s);
         said_number(said, "EPOCHS", record->total_epochs);
+        said_number(said, "VOID", record->void_from_step);
         if (record->output_path.size_bytes > 0)
                 (void)buffer_printf(said, " OUTPUT=%.*s", (int)record->output_path.size_bytes,
                                     record->output_path.data);

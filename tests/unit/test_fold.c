@@ -495,6 +495,28 @@ static void test_sources_of_one_rank_are_one(void **state) {
         CURVE_OF(fold, "loss", 4, LIST(0, 1, 2, 3), LIST(0, 11, 12, 13));
 }
 
+/* A new session of TensorBoard's writer, in a file of its own beside the first one. */
+static void test_a_new_session_voids_later_steps(void **state) {
+        static const struct origin first = { "run/events.1", SOURCE_EVENTS, false };
+        static const struct origin second = { "run/events.2", SOURCE_EVENTS, false };
+        static const struct origin other = { "eval/events.1", SOURCE_EVENTS, false };
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+        struct record session = RECORD_EMPTY;
+
+        (void)state;
+        for (int step = 0; step < 50; step += 10) {
+                take_from(fold, first, (struct said){ NO, step, NO, { METRIC("loss", step) } });
+                take_from(fold, other, (struct said){ NO, step, NO, { METRIC("acc", step) } });
+        }
+        session.source = SLICE("run/events.2");
+        session.rank = SOURCE_EVENTS;
+        session.void_from_step = 20;
+        assert_int_equal(fold_take(fold, &session), 0);
+        take_from(fold, second, (struct said){ NO, 20, NO, { METRIC("loss", 7) } });
+        CURVE_OF(fold, "loss", 5, LIST(0, 10, 20, 30, 40), LIST(0, 10, 7, NAN, NAN));
+        CURVE_OF(fold, "acc", 5, LIST(0, 10, 20, 30, 40), LIST(0, 10, 20, 30, 40));
+}
+
 static void test_of_several_processes_the_first_counts(void **state) {
         static const struct origin ranks[] = { { "log/rank1.log", SOURCE_TEXT, false },
                                                { "log/rank0.log", SOURCE_TEXT, false },
@@ -808,6 +830,7 @@ int main(void) {
                 cmocka_unit_test(test_two_spellings_of_one_source_are_two_metrics),
                 cmocka_unit_test(test_a_snapshot_yields_to_any_history),
                 cmocka_unit_test(test_sources_of_one_rank_are_one),
+                cmocka_unit_test(test_a_new_session_voids_later_steps),
                 cmocka_unit_test(test_of_several_processes_the_first_counts),
                 cmocka_unit_test(test_x_of_one_source_is_not_that_of_another),
                 cmocka_unit_test(test_steps_of_a_lower_source_are_put_into_epochs),
