@@ -13,9 +13,8 @@ struct cached {
         char name[CACHED_BYTES_MAX];
 };
 
-struct names {
-        struct cached cache[CACHE_SLOTS];
-};
+/* Of all texts together, since a name means the same in each of them. */
+static struct cached cache[CACHE_SLOTS];
 
 /* --- words --- */
 
@@ -222,16 +221,6 @@ const char *names_known_word(size_t i) {
 
 /* --- the cache --- */
 
-int names_new(struct names **ret_names) {
-        *ret_names = calloc(1, sizeof(**ret_names));
-        return *ret_names ? 0 : -ENOMEM;
-}
-
-struct names *names_free(struct names *names) {
-        free(names);
-        return NULL;
-}
-
 uint32_t name_hash(struct slice name) {
         uint32_t hash = 0x811c9dc5u;
 
@@ -240,12 +229,12 @@ uint32_t name_hash(struct slice name) {
         return hash;
 }
 
-struct name_class names_classify(struct names *names, struct slice name) {
+struct name_class names_classify(struct slice name) {
         struct cached *cached;
 
         if (name.size_bytes == 0 || name.size_bytes > CACHED_BYTES_MAX)
                 return classify(name);
-        cached = &names->cache[name_hash(name) % CACHE_SLOTS];
+        cached = &cache[name_hash(name) % CACHE_SLOTS];
         if (cached->size_bytes != name.size_bytes || memcmp(cached->name, name.data, name.size_bytes) != 0) {
                 cached->class = classify(name);
                 cached->size_bytes = (uint8_t)name.size_bytes;

@@ -1,5 +1,5 @@
 /* What the names in text mean. Text says more than files do: names of several words, and words for
- * people between them. A cache makes a name that was seen before cheap. */
+ * people between them. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,14 +20,8 @@ struct name_class {
 /* Of an x from which on it says where in an epoch, but nothing by itself. */
 enum { NAMES_BATCH_RANK = 40 };
 
-struct names;
-
-/* 0 or -ENOMEM. */
-int names_new(struct names **ret_names);
-struct names *names_free(struct names *names); /* NULL allowed; returns NULL */
-
-/* The class of name, a phrase without blanks around it. */
-struct name_class names_classify(struct names *names, struct slice name);
+/* The class of name, a phrase without blanks around it. A name that was asked for before is cheap. */
+struct name_class names_classify(struct slice name);
 
 /* Every word that makes a phrase an x; NULL past the last. */
 const char *names_known_word(size_t i);

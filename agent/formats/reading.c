@@ -11,14 +11,20 @@ enum {
         X_MAX = 1000000000,
 };
 
-int reader_start(struct reader *reader) {
+/* There may be thousands of texts, and one thread takes one line at a time. */
+static struct scan scan;
+static struct pattern_number numbers[PATTERN_SLOTS_MAX];
+static size_t number_metrics[PATTERN_SLOTS_MAX];
+
+void reader_start(struct reader *reader) {
         reader->loop = BUFFER_INIT(READER_LABEL_BYTES_MAX);
+        reader->scan = &scan;
+        reader->numbers = numbers;
+        reader->number_metrics = number_metrics;
         draft_start(&reader->line);
-        return names_new(&reader->names);
 }
 
 void reader_release(struct reader *reader) {
-        reader->names = names_free(reader->names);
         draft_release(&reader->line);
         buffer_release(&reader->loop);
 }
@@ -113,11 +119,11 @@ static void take_x(struct reader *reader, const struct item *item, struct key ke
 /* Numbers without a name: [12] at the line's start is an iteration, and behind an epoch the step in
  * it; two of them at the start are both ([1][5/20], [1,  2000]). */
 static void take_bare(struct reader *reader, size_t i, struct reading *reading) {
-        const struct item *items = reader->scan.items, *item = &items[i];
+        const struct item *items = reader->scan->items, *item = &items[i];
         const struct key step = { KEY_STEP, 39 }, epoch = { KEY_EPOCH, 39 };
 
         if (item->is_first && item->is_bracketed && item->is_integer) {
-                bool has_two = reader->scan.n_items > 1 && items[1].form == ITEM_BARE && items[1].is_bracketed;
+                bool has_two = reader->scan->n_items > 1 && items[1].form == ITEM_BARE && items[1].is_bracketed;
 
                 take_x(reader, item, has_two ? epoch : step, reading);
                 reading->place = has_two ? PLACE_OWN : PLACE_BARE;
@@ -143,7 +149,7 @@ static bool is_numbered_line(struct slice text) {
 /* "train: [1][0/61]": the epoch, and the step in it; "Test: [3/50]": a step of what is no epoch, and
  * no place in the training. */
 static void take_loop(struct reader *reader, const struct item *item, struct reading *reading) {
-        const struct item *next = item + 1, *end = reader->scan.items + reader->scan.n_items;
+        const struct item *next = item + 1, *end = reader->scan->items + reader->scan->n_items;
 
         if (next < end && next->form == ITEM_BARE && next->is_bracketed) {
                 take_x(reader, item, (struct key){ KEY_EPOCH, 39 }, reading);
@@ -167,14 +173,14 @@ static bool has_letter(struct slice name) {
 }
 
 /* "Score at iteration 100 is 1.39": the x is behind "at", and what is before it is what has a value. */
-static struct slice split_at(struct reader *reader, struct slice phrase, struct slice *ret_subject) {
+static struct slice split_at(struct slice phrase, struct slice *ret_subject) {
         const char *at = memmem(phrase.data, phrase.size_bytes, " at ", 4);
         struct slice behind;
 
         if (!at)
                 return phrase;
         behind = (struct slice){ at + 4, phrase.size_bytes - (size_t)(at + 4 - phrase.data) };
-        if (!reader_is_x(names_classify(reader->names, behind).key.role))
+        if (!reader_is_x(names_classify(behind).key.role))
                 return phrase;
         *ret_subject = (struct slice){ phrase.data, (size_t)(at - phrase.data) };
         return behind;
@@ -191,15 +197,15 @@ static bool is_of_timers(struct slice label) {
 }
 
 static int take_named(struct reader *reader, const struct item *item, struct reading *reading) {
-        struct slice phrase = split_at(reader, item->name, &reading->subject), name = name_trim(phrase);
-        struct name_class class = names_classify(reader->names, name);
+        struct slice phrase = split_at(item->name, &reading->subject), name = name_trim(phrase);
+        struct name_class class = names_classify(name);
         size_t n_words, n_before;
         int r;
         double value = isnan(item->percent) ? item->value : item->percent;
 
         if (slice_equal(name, SLICE("is")) && reading->subject.size_bytes > 0) {
                 name = reading->subject;
-                class = names_classify(reader->names, name);
+                class = names_classify(name);
         }
         n_words = count_words(name);
         reading->is_summary = reading->is_summary || class.is_summary;
@@ -247,7 +253,7 @@ static int take_named(struct reader *reader, const struct item *item, struct rea
 int reader_take(struct reader *reader, struct slice text, bool decimal_commas, struct reading *ret_reading) {
         int r = 0;
 
-        scan_line(text, decimal_commas, &reader->scan);
+        scan_line(text, decimal_commas, reader->scan);
         *ret_reading = (struct reading){ .place = PLACE_NONE, .bar = NAN, .bar_total = NAN };
         reader->n_numbers = 0;
         reader->has_bar = memmem(text.data, text.size_bytes, "%|", 2);
@@ -255,8 +261,8 @@ int reader_take(struct reader *reader, struct slice text, bool decimal_commas, s
         if (text.data[0] == '*' && text.size_bytes > 1 && text.data[1] != '*')
                 ret_reading->label = buffer_slice(&reader->loop);
         draft_start(&reader->line);
-        for (size_t i = 0; i < reader->scan.n_items && r == 0; i++) {
-                const struct item *item = &reader->scan.items[i];
+        for (size_t i = 0; i < reader->scan->n_items && r == 0; i++) {
+                const struct item *item = &reader->scan->items[i];
 
                 if (item->form == ITEM_BARE && i == 0 && is_numbered_line(text)) {
                         take_x(reader, item, (struct key){ KEY_STEP, 39 }, ret_reading);

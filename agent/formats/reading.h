@@ -29,11 +29,10 @@ struct reading {
 };
 
 struct reader {
-        struct names *names;
-        struct scan scan;     /* of the line */
+        struct scan *scan;    /* of the line; scratch of all readers, good until the next line is taken */
         struct draft line;    /* what it says */
-        struct pattern_number numbers[PATTERN_SLOTS_MAX]; /* what each number in it is, for its pattern */
-        size_t number_metrics[PATTERN_SLOTS_MAX];         /* the metric in line that it is */
+        struct pattern_number *numbers; /* what each number in it is, for its pattern; scratch as well */
+        size_t *number_metrics;         /* the metric in line that it is */
         size_t n_numbers;
         bool has_bar;         /* the line has a progress bar: 14%|███ | 70/500 [ */
         struct buffer loop;   /* the label of the line before */
@@ -42,8 +41,7 @@ struct reader {
         } owners[READER_OWNERS];      /* of names: the label under which each was seen first */
 };
 
-/* 0 or -ENOMEM. */
-int reader_start(struct reader *reader);
+void reader_start(struct reader *reader);
 void reader_release(struct reader *reader);
 
 /* Takes text, which has one character or more, apart into reader->line. 0 or -ENOMEM. */

@@ -138,8 +138,8 @@ static bool is_x(enum key_role role) {
 }
 
 /* spaCy's first two columns are E and #. */
-static struct name_class class_of(struct slice cell, struct names *names) {
-        struct name_class class = names_classify(names, cell);
+static struct name_class class_of(struct slice cell) {
+        struct name_class class = names_classify(cell);
 
         if (slice_equal(cell, SLICE("E")))
                 class.key = (struct key){ KEY_EPOCH, 20 };
@@ -166,7 +166,7 @@ static bool is_name(struct slice cell) {
 /* A header has an x among its first two names, and a metric that is known; under an epoch, what
  * stands beside it is a metric whatever its name. Detectors print scores by class: the row of "all"
  * is theirs. */
-static bool is_header(const struct slice *cells, size_t n, struct names *names, size_t *ret_x) {
+static bool is_header(const struct slice *cells, size_t n, size_t *ret_x) {
         bool has_x = false, is_epoch = false, has_result = false;
 
         if (n < 2)
@@ -177,7 +177,7 @@ static bool is_header(const struct slice *cells, size_t n, struct names *names, 
 
                 if (!is_name(cells[i]))
                         return false;
-                class = class_of(cells[i], names);
+                class = class_of(cells[i]);
                 if (i < 2 && is_x(class.key.role) && !has_x) {
                         has_x = true;
                         is_epoch = class.key.role == KEY_EPOCH;
@@ -202,7 +202,7 @@ static struct slice without_brackets(struct slice cell) {
         return cell;
 }
 
-int table_take_header(struct table *table, struct slice line, struct names *names) {
+int table_take_header(struct table *table, struct slice line) {
         struct slice cells[TABLE_COLUMNS_MAX];
         enum table_style style = style_of(line);
         size_t n, x;
@@ -211,7 +211,7 @@ int table_take_header(struct table *table, struct slice line, struct names *name
         line = cut_bar(line);
         n = table_split(line, style, cells);
 
-        if (!is_header(cells, n, names, &x))
+        if (!is_header(cells, n, &x))
                 return 0;
         table_start(table);
         for (size_t i = 0; i < n && r == 0; i++) {
@@ -220,7 +220,7 @@ int table_take_header(struct table *table, struct slice line, struct names *name
                         .name_start = table->names.size_bytes, .name_bytes = cells[i].size_bytes,
                         .first = (size_t)(cells[i].data - line.data),
                         .last = (size_t)(cells[i].data - line.data) + cells[i].size_bytes,
-                        .class = class_of(cells[i], names),
+                        .class = class_of(cells[i]),
                 };
                 r = buffer_append(&table->names, cells[i].data, cells[i].size_bytes);
         }

@@ -44,7 +44,7 @@ bool table_is_drawn(struct slice line);
 bool table_is_rule(struct slice line);
 
 /* Is the line a header? Then it is the table's from now on. 1, 0, -ENOMEM. */
-int table_take_header(struct table *table, struct slice line, struct names *names);
+int table_take_header(struct table *table, struct slice line);
 
 /* Is it a row under the header? Its x and values go to the draft. 1, 0, -ENOMEM. */
 int table_take_row(struct table *table, struct slice line, struct draft *draft);

@@ -65,7 +65,7 @@ struct parser {
         bool had_x;           /* the line says where in the training it is */
         uint32_t trusted[TRUSTED_MAX];
         size_t n_trusted;
-        struct pattern patterns[PATTERNS];
+        struct pattern *patterns; /* PATTERNS of them, from the first one on */
         size_t next_pattern;
         struct slice raw;     /* the line as it came, where a pattern can be made of it; else empty */
         double bar, bar_base; /* how far the last bar was, and what is behind it */
@@ -260,8 +260,8 @@ static int add_to_block(struct parser *parser, bool is_known, struct parse_conte
                 r = draft_add(block, (struct slice){ 0 }, draft_name(line, i), line->metrics[i].value);
         block->record.line = context->line;
         parser->block_counts = parser->block_counts || is_known;
-        parser->block_is_weak = parser->block_is_weak || parser->reader.scan.items[0].form == ITEM_WEAK;
-        parser->block_is_aside = parser->block_is_aside || parser->is_indented || parser->reader.scan.items[0].label.size_bytes > 0;
+        parser->block_is_weak = parser->block_is_weak || parser->reader.scan->items[0].form == ITEM_WEAK;
+        parser->block_is_aside = parser->block_is_aside || parser->is_indented || parser->reader.scan->items[0].label.size_bytes > 0;
         return r;
 }
 
@@ -285,7 +285,7 @@ static int take_box_line(struct parser *parser, const struct slice *cells, struc
                 return 0;
         n = snprintf(whole, sizeof(whole), "%.*s%.*s", (int)(parser->section.size_bytes < 60 ? parser->section.size_bytes : 0),
                      parser->section.data ? parser->section.data : "", (int)name.size_bytes, name.data);
-        class = names_classify(parser->reader.names, (struct slice){ whole, (size_t)n });
+        class = names_classify((struct slice){ whole, (size_t)n });
         if (!parser->block_is_drawn)
                 draft_start(&parser->block);
         parser->block_is_drawn = true;
@@ -326,13 +326,13 @@ static bool says_it_is_over(struct slice text) {
 
 /* A line that only says where: what follows is there. */
 static void take_place(struct parser *parser, const struct reading *reading, struct slice text, struct parse_context *context) {
-        if (memchr(text.data, '=', text.size_bytes) && (parser->is_indented || reader_is_shouted(parser->reader.scan.items[0].name)))
+        if (memchr(text.data, '=', text.size_bytes) && (parser->is_indented || reader_is_shouted(parser->reader.scan->items[0].name)))
                 return; /* EPOCH=3 in a list of variables */
-        if (!reading->is_first_x || reading->place == PLACE_BARE || parser->reader.scan.n_words > 6 || says_it_is_over(text))
+        if (!reading->is_first_x || reading->place == PLACE_BARE || parser->reader.scan->n_words > 6 || says_it_is_over(text))
                 return;
         end_block(parser, context);
         remember_x(parser, &parser->reader.line.record);
-        parser->block_is_open = parser->reader.scan.n_words == 0;
+        parser->block_is_open = parser->reader.scan->n_words == 0;
 }
 
 /* Boosting prints its best iteration again at the end, and begins anew in each fold: neither is a
@@ -350,11 +350,16 @@ static bool goes_back(struct parser *parser) {
 
 /* The line was understood, and its like will be without being taken apart. */
 static int learn(struct parser *parser, bool is_bare) {
-        struct pattern *pattern = &parser->patterns[parser->next_pattern];
+        struct pattern *pattern;
         int r;
 
         if (parser->raw.size_bytes == 0)
                 return 0;
+        if (!parser->patterns)
+                parser->patterns = calloc(PATTERNS, sizeof(*parser->patterns));
+        if (!parser->patterns)
+                return -ENOMEM;
+        pattern = &parser->patterns[parser->next_pattern];
         reader_name_numbers(&parser->reader);
         r = pattern_learn(pattern, parser->raw, parser->reader.numbers, parser->reader.n_numbers);
         pattern->is_bare = is_bare;
@@ -363,7 +368,7 @@ static int learn(struct parser *parser, bool is_bare) {
 }
 
 static bool take_quickly(struct parser *parser, struct slice text, struct parse_context *context) {
-        for (size_t i = 0; i < PATTERNS; i++) {
+        for (size_t i = 0; parser->patterns && i < PATTERNS; i++) {
                 struct pattern *pattern = &parser->patterns[i];
                 struct record record = RECORD_EMPTY;
 
@@ -397,14 +402,14 @@ static int take_own(struct parser *parser, const struct reading *reading, struct
         end_block(parser, context);
         if (!parser->has_metrics)
                 decide_unplaced(parser, parser->unplaced_is_weak, context);
-        if (reading->n_strong == 0 && parser->reader.scan.n_words > 2 && says_it_is_over(text))
+        if (reading->n_strong == 0 && parser->reader.scan->n_words > 2 && says_it_is_over(text))
                 return 0;
-        if (reading->n_known + (parser->has_metrics ? reading->n_schedule : 0) > 0 && (reading->n_strong > 0 || reading->n_parted > 0 || parser->reader.scan.n_words <= 3)) {
+        if (reading->n_known + (parser->has_metrics ? reading->n_schedule : 0) > 0 && (reading->n_strong > 0 || reading->n_parted > 0 || parser->reader.scan->n_words <= 3)) {
                 deliver(parser, &parser->reader.line, context);
                 remember_x(parser, &parser->reader.line.record);
                 return learn(parser, reading->place == PLACE_BARE);
         }
-        if (reading->n_fractions > 0 && parser->reader.scan.n_words <= (reading->n_strong >= 2 ? 8 : 2)) {
+        if (reading->n_fractions > 0 && parser->reader.scan->n_words <= (reading->n_strong >= 2 ? 8 : 2)) {
                 bool is_known = is_trusted(parser, shape_of(&parser->reader.line));
 
                 complete_x(parser, &parser->reader.line.record);
@@ -418,7 +423,7 @@ static int take_own(struct parser *parser, const struct reading *reading, struct
 }
 
 static int take_placeless(struct parser *parser, const struct reading *reading, struct slice text, struct parse_context *context) {
-        bool is_alone = parser->reader.scan.n_words + parser->reader.scan.n_bare == 0;
+        bool is_alone = parser->reader.scan->n_words + parser->reader.scan->n_bare == 0;
         bool is_pure = is_alone && reading->n_strong == reading->n_metrics;
         bool has_context = is_somewhere(&parser->context);
 
@@ -426,7 +431,7 @@ static int take_placeless(struct parser *parser, const struct reading *reading, 
                 return add_to_block(parser, has_context ? reading->n_known + (parser->has_metrics ? reading->n_schedule : 0) > 0 : reading->is_unmistakable,
                                     context);
         end_block(parser, context);
-        if (!has_context && reading->is_unmistakable && reading->n_strong > 0 && parser->reader.scan.n_words < 8) {
+        if (!has_context && reading->is_unmistakable && reading->n_strong > 0 && parser->reader.scan->n_words < 8) {
                 int r = add_to_block(parser, true, context);
 
                 parser->block_is_aside = true;
@@ -434,7 +439,7 @@ static int take_placeless(struct parser *parser, const struct reading *reading, 
                 return r;
         }
         if (has_context && reading->n_known > 0 && (is_alone || reading->is_unmistakable) &&
-            (reading->n_strong > 0 || parser->reader.scan.n_words <= (reading->n_parted > 0 ? 3 : 1)))
+            (reading->n_strong > 0 || parser->reader.scan->n_words <= (reading->n_parted > 0 ? 3 : 1)))
                 deliver(parser, &parser->reader.line, context);
         else
                 line_passed(context, text, 0, "no epoch or step, here or on a line before, and not a line of nothing but a known metric");
@@ -495,7 +500,7 @@ static int take_scanned(struct parser *parser, struct slice text, struct parse_c
         r = reader_take(&parser->reader, text, parser->decimal_commas, &reading);
         if (r < 0)
                 return r;
-        parser->decimal_commas = parser->decimal_commas || parser->reader.scan.has_decimal_comma;
+        parser->decimal_commas = parser->decimal_commas || parser->reader.scan->has_decimal_comma;
         parser->reader.line.record.line = context->line;
         if (!isnan(parser->reader.line.record.total_epochs))
                 parser->context.total_epochs = parser->reader.line.record.total_epochs;
@@ -524,7 +529,7 @@ static int take_of_table(struct parser *parser, struct slice text, struct parse_
 
         if (r > 0)
                 take_table_row(parser, context);
-        return r ? r : table_take_header(&parser->table, text, parser->reader.names);
+        return r ? r : table_take_header(&parser->table, text);
 }
 
 static int take_drawn(struct parser *parser, struct slice text, struct parse_context *context) {
@@ -743,8 +748,9 @@ static void free_parser(struct parser *parser) {
         terminal_release(&parser->terminal);
         table_release(&parser->table);
         reader_release(&parser->reader);
-        for (size_t i = 0; i < PATTERNS; i++)
+        for (size_t i = 0; parser->patterns && i < PATTERNS; i++)
                 pattern_release(&parser->patterns[i]);
+        free(parser->patterns);
         for (size_t i = 0; i < HELD; i++)
                 draft_release(&parser->held[i]);
         draft_release(&parser->block);
@@ -760,13 +766,8 @@ static int open_parser(struct parser **ret_parser) {
 
         if (!parser)
                 return -ENOMEM;
-        if (reader_start(&parser->reader) < 0) {
-                free_parser(parser);
-                return -ENOMEM;
-        }
+        reader_start(&parser->reader);
         sieve_prepare();
-        for (size_t i = 0; i < PATTERNS; i++)
-                pattern_start(&parser->patterns[i]);
         terminal_start(&parser->terminal);
         table_start(&parser->table);
         for (size_t i = 0; i < HELD; i++)
