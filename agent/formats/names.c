@@ -30,15 +30,15 @@ static const struct {
         { "up", KEY_STEP, 32 },         { "round", KEY_STEP, 33 },      { "batch", KEY_STEP, NAMES_BATCH_RANK },
         { "minibatch", KEY_STEP, NAMES_BATCH_RANK },  { "batches", KEY_STEP, NAMES_BATCH_RANK },    { "episode", KEY_STEP, 35 },
         { "generation", KEY_STEP, 36 }, { "trial", KEY_TRIAL, 10 },     { "timesteps", KEY_STEP, 34 },
-        { "timestep", KEY_STEP, 34 },   { "frames", KEY_STEP, 37 },     { "iterations", KEY_STEP, 31 },
+        { "epoca", KEY_EPOCH, 12 },     { "epoche", KEY_EPOCH, 12 },    { "timestep", KEY_STEP, 34 },   { "frames", KEY_STEP, 37 },     { "iterations", KEY_STEP, 31 },
 };
 
 /* Words that say that a number beside them is no place in the training. */
 static const char *const no_x_words[] = { "per",  "total", "num",    "number", "max",   "best", "last",  "warmup", "every",
                                           "each", "in",    "of",     "for",    "from",  "since", "until", "remaining",
-                                          "save", "early", "patience", "size", "within", "no", "n", "search", "loaded", "time" };
+                                          "save", "early", "patience", "size", "within", "no", "n", "loaded", "time",  "accumulation", "logging" };
 
-/* Words that may stand beside the last one of an x. */
+/* Words that may stand beside a last one in the plural; beside "step" any may that say nothing else. */
 static const char *const beside_x_words[] = {
         "train", "training", "global", "current", "eval",   "evaluation", "validation", "valid", "val",   "test",  "data",
         "start", "starting", "begin",  "beginning", "at",   "end",        "learning",   "optimizer", "optimization",
@@ -75,7 +75,7 @@ static const char *const ignored_ends[] = { "_s", "_ms", "_sec", "_secs", "(s)",
 /* Whole phrases that are none. */
 static const char *const ignored_names[] = {
         "data", "batch", "bs", "it", "its", "tot", "net", "dt", "ms", "sec", "v_num", "img_size", "id", "pid",
-        "line", "port", "code", "exit code", "status", "level", "tok", "k", "gb", "mb", "max_mem",
+        "line", "over", "port", "code", "exit code", "status", "level", "tok", "k", "gb", "mb", "max_mem",
         "gpu_mem", "class", "row", "dur", "nnzs", "t", "sen", "after", "time cost", "max depth", "reader_cost", "batch_cost", "avg_reader_cost", "avg_batch_cost", "Peak",
 };
 
@@ -135,9 +135,30 @@ static void split(struct slice name, struct words *ret_words) {
 
 /* --- classes --- */
 
+static bool is_plural(const char *word) {
+        size_t n = strlen(word);
+
+        return n > 3 && word[n - 1] == 's';
+}
+
+/* The word of other languages, whole or behind a blank; letters of theirs are no letters to split(). */
+static bool is_foreign_x(struct slice name) {
+        static const char *const words[] = { "\u00e9poca", "\u00c9poca", "\u00e9poque", "\u00c9poque", "\u044d\u043f\u043e\u0445\u0430",
+                                             "\u042d\u043f\u043e\u0445\u0430", "\u8f6e", "\u8f6e\u6b21", "\u30a8\u30dd\u30c3\u30af", "\uc5d0\ud3ed" };
+
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+                size_t n = strlen(words[i]);
+
+                if (name.size_bytes >= n && memcmp(name.data + name.size_bytes - n, words[i], n) == 0 &&
+                    (name.size_bytes == n || name.data[name.size_bytes - n - 1] == ' '))
+                        return true;
+        }
+        return false;
+}
+
 /* Is the last word one of an x? With words beside it that say otherwise ("steps per epoch"), the
  * name is neither an x nor a metric. */
-static bool find_x(struct slice name, const struct words *words, struct key *ret_key) {
+static bool find_x(struct slice name, const struct words *words, enum metric_kind kind, struct key *ret_key) {
         const char *last = words->n > 0 ? words->word[words->n - 1] : "";
 
         for (size_t i = 0; i < sizeof(x_words) / sizeof(x_words[0]); i++)
@@ -148,11 +169,19 @@ static bool find_x(struct slice name, const struct words *words, struct key *ret
                                 if (IS_ANY(words->word[j], no_x_words))
                                         key.role = KEY_IGNORED;
                         for (size_t j = 0; j + 1 < words->n && key.role != KEY_IGNORED; j++)
-                                if (!IS_ANY(words->word[j], beside_x_words))
+                                if (is_plural(last) && !IS_ANY(words->word[j], beside_x_words))
+                                        return false;
+                        /* "epoch loss" is a loss, and "loss epoch" too. */
+                        for (size_t j = 0; j + 1 < words->n && key.role != KEY_IGNORED && kind == METRIC_RESULT; j++)
+                                if (IS_ANY(words->word[j], unmistakable_words))
                                         return false;
                         *ret_key = key;
                         return true;
                 }
+        if (is_foreign_x(name)) {
+                *ret_key = (struct key){ KEY_EPOCH, 12 };
+                return true;
+        }
         for (size_t i = 0; i < sizeof(x_names) / sizeof(x_names[0]); i++)
                 if (strlen(x_names[i].name) == name.size_bytes && strncasecmp(x_names[i].name, name.data, name.size_bytes) == 0) {
                         *ret_key = x_names[i].key;
@@ -205,7 +234,7 @@ static struct name_class classify(struct slice name) {
         }
         for (size_t i = 0; i < sizeof(summary_names) / sizeof(summary_names[0]); i++)
                 class.is_summary = class.is_summary || slice_equal(name, slice_from(summary_names[i]));
-        if ((class.key.role == KEY_METRIC || class.key.role == KEY_IGNORED) && !find_x(name, &words, &class.key) &&
+        if ((class.key.role == KEY_METRIC || class.key.role == KEY_IGNORED) && !find_x(name, &words, class.kind, &class.key) &&
             class.key.role == KEY_METRIC && is_ignored(name, &words, class.kind))
                 class.key.role = KEY_IGNORED;
         /* The key table has "batch" too, for files whose only x it is. */
@@ -267,7 +296,8 @@ static bool is_counter(const char *at, const char *stop) {
 }
 
 struct slice name_trim(struct slice phrase) {
-        static const char *const before[] = { "with", "and", "is", "has", "got", "where", "that", "are", "was", "a", "the" };
+        static const char *const before[] = { "with", "and", "is", "has", "got", "where", "that", "are", "was" };
+        static const char *const articles[] = { "the", "a" };
         static const char *const behind[] = { "is", "was", "of", "at", "are", "equals", "now" };
         const char *start = phrase.data, *end = start + phrase.size_bytes, *at = start;
 
@@ -277,7 +307,9 @@ struct slice name_trim(struct slice phrase) {
         while (at < end) {
                 const char *stop = memchr(at, ' ', (size_t)(end - at)) ?: end;
 
-                if (stop < end && (is_word_of(at, stop, before, 11) || (at == start && is_counter(at, stop))))
+                if (stop < end && (is_word_of(at, stop, before, 9) || (at == start && is_counter(at, stop))))
+                        start = stop + 1;
+                if (stop < end && at == phrase.data && is_word_of(at, stop, articles, 2))
                         start = stop + 1;
                 at = stop + 1;
         }

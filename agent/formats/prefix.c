@@ -163,6 +163,17 @@ static const char *function_end(const char *at, const char *end) {
         return slice_starts_with((struct slice){ stop, (size_t)(end - stop) }, SLICE(" - ")) ? stop : NULL;
 }
 
+/* [ Info: and the like (Julia's Logging): behind it, or NULL. */
+static const char *julia_end(const char *at, const char *end) {
+        static const char *const begins[] = { "[ Info: ", "[ Warning: ", "\u250c Info: ", "\u2502 ", "\u2514 " };
+        struct slice rest = { at, (size_t)(end - at) };
+
+        for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+                if (slice_starts_with(rest, slice_from(begins[i])))
+                        return at + strlen(begins[i]);
+        return NULL;
+}
+
 /* A logger's name, or file and line, that a separator follows and no value. */
 static const char *logger_end(const char *at, const char *end) {
         const char *stop = at, *after;
@@ -217,7 +228,7 @@ struct slice prefix_skip(struct slice text, int *ret_process) {
                 at = skip_blanks(at, end);
                 if (at == end)
                         break;
-                if (i == 0 && !skipped && (next = glog_end(at, end)))
+                if (i == 0 && !skipped && ((next = glog_end(at, end)) || (next = julia_end(at, end))))
                         ;
                 else if ((next = stamp_end(at, end)) || (next = dated_end(at, end)))
                         ;

@@ -65,11 +65,19 @@ static struct slice prefix_of(struct reader *reader, struct slice label, struct 
         return reader->owners[hash % READER_OWNERS].label == label_hash ? (struct slice){ 0 } : label;
 }
 
-static int add_metric(struct reader *reader, struct slice label, struct slice name, double value) {
-        struct slice word = prefix_of(reader, label, name);
+/* tot_loss[loss=1.06] is tot_loss, and d[loss=0.45] is d/loss. */
+static bool ends_with(struct slice text, struct slice end) {
+        return text.size_bytes >= end.size_bytes && memcmp(text.data + text.size_bytes - end.size_bytes, end.data, end.size_bytes) == 0;
+}
+
+/* label: of which split it is; is_group: a word that it is grouped under. */
+static int add_metric(struct reader *reader, struct slice label, bool is_group, struct slice name, double value) {
+        struct slice word = is_group ? label : prefix_of(reader, label, name);
         char prefix[READER_LABEL_BYTES_MAX + 4];
         int n = 0;
 
+        if (is_group && (ends_with(label, name) || label.size_bytes > READER_LABEL_BYTES_MAX))
+                return draft_add(&reader->line, (struct slice){ 0 }, label, value);
         if (word.size_bytes > 0)
                 n = snprintf(prefix, sizeof(prefix), "%.*s%s", (int)word.size_bytes, word.data,
                              is_numbered(word) ? ": " : "/");
@@ -128,7 +136,7 @@ static void take_bare(struct reader *reader, size_t i, struct reading *reading) 
                 take_x(reader, item, has_two ? epoch : step, reading);
                 reading->place = has_two ? PLACE_OWN : PLACE_BARE;
                 reading->is_first_x = true;
-        } else if (isfinite(item->total) && reader->has_bar) {
+        } else if (isfinite(item->total) && reading->has_bar) {
                 reading->bar = item->value;
                 reading->bar_total = item->total;
         } else if (i > 0 && (item->is_bracketed || items[0].is_bracketed) && reading->n_x == 1 &&
@@ -172,18 +180,25 @@ static bool has_letter(struct slice name) {
         return false;
 }
 
-/* "Score at iteration 100 is 1.39": the x is behind "at", and what is before it is what has a value. */
+/* "Score at iteration 100 is 1.39", "Cost after iteration 100: 5.83": the x is behind "at", and what is
+ * before it is what has a value. */
 static struct slice split_at(struct slice phrase, struct slice *ret_subject) {
-        const char *at = memmem(phrase.data, phrase.size_bytes, " at ", 4);
-        struct slice behind;
+        static const char *const words[] = { " at ", " after ", " for ", " in " };
 
-        if (!at)
-                return phrase;
-        behind = (struct slice){ at + 4, phrase.size_bytes - (size_t)(at + 4 - phrase.data) };
-        if (!reader_is_x(names_classify(behind).key.role))
-                return phrase;
-        *ret_subject = (struct slice){ phrase.data, (size_t)(at - phrase.data) };
-        return behind;
+        for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+                const char *at = memmem(phrase.data, phrase.size_bytes, words[i], strlen(words[i]));
+                struct slice behind;
+
+                if (!at)
+                        continue;
+                behind = (struct slice){ at + strlen(words[i]), 0 };
+                behind.size_bytes = phrase.size_bytes - (size_t)(behind.data - phrase.data);
+                if (!reader_is_x(names_classify(behind).key.role))
+                        continue;
+                *ret_subject = (struct slice){ phrase.data, (size_t)(at - phrase.data) };
+                return behind;
+        }
+        return phrase;
 }
 
 /* "Perf Stats: collect: 18.1 step: 0.1": times, whatever their names. */
@@ -196,19 +211,62 @@ static bool is_of_timers(struct slice label) {
         return false;
 }
 
+/* Words that say that what follows is not of now, but of the best or last time. */
+static bool is_of_best(struct slice text) {
+        return text.size_bytes > 0 && (memmem(text.data, text.size_bytes, "best", 4) || memmem(text.data, text.size_bytes, "Best", 4) ||
+                                       memmem(text.data, text.size_bytes, "saved", 5) || memmem(text.data, text.size_bytes, "Saved", 5));
+}
+
+/* Can the item be a metric, whatever the line is? */
+static bool can_be_metric(const struct item *item, struct slice name, const struct name_class *class, const struct reading *reading) {
+        size_t n_words = count_words(name);
+
+        if (class->key.role != KEY_METRIC || !has_letter(name) || n_words > NAME_WORDS_MAX)
+                return false;
+        if (isfinite(item->total) && isnan(item->percent) && item->is_integer) /* 97/100 counts; 0.53/0.54 is of two */
+                return false;
+        if (class->kind != METRIC_OTHER)
+                return item->form == ITEM_STRONG || item->is_answer || n_words <= WEAK_NAME_WORDS_MAX;
+        /* Time 0.9 (io: 0.3): of what is none itself. */
+        if (item->is_aside && reading->was_ignored)
+                return false;
+        /* An unknown name with a whole number at the start of a line, or before a bar, says of what the
+         * rest is. */
+        if (item->is_integer && ((item->is_first && item->form == ITEM_WEAK) || reading->has_bar))
+                return false;
+        return item->form == ITEM_STRONG ||
+               (n_words <= WEAK_NAME_WORDS_MAX && (item->is_delimited || reading->n_metrics + reading->n_x > 0));
+}
+
+static int take_metric(struct reader *reader, const struct item *item, struct slice name, const struct name_class *class,
+                       struct reading *reading) {
+        size_t n_before = reader->line.n_metrics;
+        bool is_ratio = isfinite(item->percent);
+        int r;
+
+        reading->n_metrics++;
+        reading->n_strong += item->form == ITEM_STRONG || item->is_answer;
+        reading->n_parted += item->is_delimited && class->kind == METRIC_RESULT;
+        reading->n_fractions += !item->is_integer;
+        reading->n_known += class->kind == METRIC_RESULT && (class->is_unmistakable || !item->is_integer);
+        reading->n_schedule += class->kind == METRIC_SCHEDULE;
+        reading->is_unmistakable = reading->is_unmistakable || (class->is_unmistakable && !item->is_integer && !reader_is_shouted(name));
+        r = add_metric(reader, item->group.size_bytes > 0 ? item->group : reading->label, item->group.size_bytes > 0, name,
+                       is_ratio ? item->percent : item->value);
+        if (reader->line.n_metrics > n_before)
+                note_number(reader, is_ratio ? item->percent_text : item->value_text, KEY_METRIC, n_before);
+        return r;
+}
+
 static int take_named(struct reader *reader, const struct item *item, struct reading *reading) {
         struct slice phrase = split_at(item->name, &reading->subject), name = name_trim(phrase);
-        struct name_class class = names_classify(name);
-        size_t n_words, n_before;
-        int r;
-        double value = isnan(item->percent) ? item->value : item->percent;
+        struct name_class class;
 
-        if (slice_equal(name, SLICE("is")) && reading->subject.size_bytes > 0) {
+        if (slice_equal(name, SLICE("is")) && reading->subject.size_bytes > 0)
                 name = reading->subject;
-                class = names_classify(name);
-        }
-        n_words = count_words(name);
+        class = names_classify(name);
         reading->is_summary = reading->is_summary || class.is_summary;
+        reading->has_best = reading->has_best || (reading->n_x == 0 && (is_of_best(item->name) || is_of_best(item->label)));
         if (item->label.size_bytes > 0)
                 reading->label = item->label;
         if (class.is_split)
@@ -217,11 +275,11 @@ static int take_named(struct reader *reader, const struct item *item, struct rea
                 take_loop(reader, item, reading);
                 return 0;
         }
-        if (is_of_timers(item->label) || memmem(item->name.data, item->name.size_bytes, "best", 4) || memmem(item->name.data, item->name.size_bytes, "Best", 4)) {
-                reading->n_ignored++;
-                return 0;
-        }
-        if (reader_is_x(class.key.role)) {
+        /* "Line search step: 0.0002" is no place. */
+        if (reader_is_x(class.key.role) && class.key.role != KEY_EPOCH && !item->is_integer && item->form == ITEM_STRONG &&
+            count_words(name) > 1 && phrase.data == item->name.data)
+                class.key.role = KEY_METRIC;
+        if (reader_is_x(class.key.role) && !is_of_best(item->name)) {
                 reading->is_first_x = reading->is_first_x || item->is_first;
                 take_x(reader, item, class.key, reading);
                 return 0;
@@ -230,24 +288,21 @@ static int take_named(struct reader *reader, const struct item *item, struct rea
                 set_x(reader, class.key, item->value, item->value_text);
                 reading->is_settings = reading->is_settings || item->form == ITEM_STRONG;
         }
-        if (class.key.role != KEY_METRIC || !has_letter(name) || n_words > NAME_WORDS_MAX || (isfinite(item->total) && isnan(item->percent)) ||
-            (item->form == ITEM_WEAK && (n_words > WEAK_NAME_WORDS_MAX ||
-                                         (class.kind == METRIC_OTHER && !item->is_delimited && reading->n_metrics == 0 && reading->n_x == 0)))) {
-                reading->n_ignored++;
+        if (reading->has_best || is_of_best(item->name) || is_of_timers(item->label) || !can_be_metric(item, name, &class, reading)) {
+                reading->was_ignored = reading->was_ignored || !item->is_aside;
                 return 0;
         }
-        reading->n_metrics++;
-        reading->n_strong += item->form == ITEM_STRONG;
-        reading->n_parted += item->is_delimited && class.kind == METRIC_RESULT;
-        reading->n_fractions += !item->is_integer;
-        reading->n_known += class.kind == METRIC_RESULT && (class.is_unmistakable || !item->is_integer);
-        reading->n_schedule += class.kind == METRIC_SCHEDULE;
-        reading->is_unmistakable = reading->is_unmistakable || (class.is_unmistakable && !item->is_integer && !reader_is_shouted(name));
-        n_before = reader->line.n_metrics;
-        r = add_metric(reader, reading->label, name, value);
-        if (reader->line.n_metrics > n_before)
-                note_number(reader, isnan(item->percent) ? item->value_text : item->percent_text, KEY_METRIC, n_before);
-        return r;
+        reading->was_ignored = false;
+        return take_metric(reader, item, name, &class, reading);
+}
+
+/* "Cost after iteration 100: 5.83": the value of what stood before "after". */
+static int take_answer(struct reader *reader, const struct item *item, struct reading *reading) {
+        struct name_class class = names_classify(reading->subject);
+
+        if (reading->subject.size_bytes == 0 || reading->has_best || !can_be_metric(item, reading->subject, &class, reading))
+                return 0;
+        return take_metric(reader, item, reading->subject, &class, reading);
 }
 
 int reader_take(struct reader *reader, struct slice text, bool decimal_commas, struct reading *ret_reading) {
@@ -256,7 +311,7 @@ int reader_take(struct reader *reader, struct slice text, bool decimal_commas, s
         scan_line(text, decimal_commas, reader->scan);
         *ret_reading = (struct reading){ .place = PLACE_NONE, .bar = NAN, .bar_total = NAN };
         reader->n_numbers = 0;
-        reader->has_bar = memmem(text.data, text.size_bytes, "%|", 2);
+        ret_reading->has_bar = memmem(text.data, text.size_bytes, "%|", 2);
         /* " * Acc@1 79.8": the sum of the loop before. */
         if (text.data[0] == '*' && text.size_bytes > 1 && text.data[1] != '*')
                 ret_reading->label = buffer_slice(&reader->loop);
@@ -267,6 +322,8 @@ int reader_take(struct reader *reader, struct slice text, bool decimal_commas, s
                 if (item->form == ITEM_BARE && i == 0 && is_numbered_line(text)) {
                         take_x(reader, item, (struct key){ KEY_STEP, 39 }, ret_reading);
                         ret_reading->place = PLACE_BARE;
+                } else if (item->is_answer && ret_reading->n_x > 0) {
+                        r = take_answer(reader, item, ret_reading);
                 } else if (item->form == ITEM_BARE) {
                         take_bare(reader, i, ret_reading);
                 } else if (item->is_bracketed && ret_reading->n_x > 0 && item->name.size_bytes == 0) {

@@ -19,10 +19,13 @@ enum place {
 
 /* What the items of a line come to. */
 struct reading {
+        bool has_bar;            /* a progress bar: 14%|███ | 70/500 [ */
+        bool was_ignored;        /* the item before, but for those in parentheses */
         double bar, bar_total; /* how far a progress bar is, and where it ends; NAN: there is none */
         struct slice subject; /* of "at": see split_at() */
         struct slice label; /* of which split of the data the items are that do not say so themselves */
-        size_t n_metrics, n_known, n_schedule, n_strong, n_parted, n_fractions, n_ignored, n_x;
+        size_t n_metrics, n_known, n_schedule, n_strong, n_parted, n_fractions, n_x;
+        bool has_best;    /* what it says is of the best time, or of what was saved */
         bool is_settings; /* it says how many epochs there will be */
         bool is_unmistakable, is_summary, is_first_x; /* the x is what the line begins with */
         enum place place;
@@ -34,7 +37,6 @@ struct reader {
         struct pattern_number *numbers; /* what each number in it is, for its pattern; scratch as well */
         size_t *number_metrics;         /* the metric in line that it is */
         size_t n_numbers;
-        bool has_bar;         /* the line has a progress bar: 14%|███ | 70/500 [ */
         struct buffer loop;   /* the label of the line before */
         struct {
                 uint32_t name, label; /* hashes */

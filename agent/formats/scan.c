@@ -18,7 +18,10 @@ struct scanner {
         size_t n_name_words;
         bool name_is_delimited;  /* it began at a delimiter */
         bool at_delimiter;       /* nothing but blanks since a delimiter, or the line's start */
-        struct slice label;
+        struct slice label, group;
+        const char *group_end, *aside_end; /* where the brackets close; NULL: in none */
+        const char *after_item;  /* where the last item ended */
+        bool is_answer;          /* a ':' or '=' behind a number was last */
         bool decimal_commas;
 };
 
@@ -26,6 +29,16 @@ struct scanner {
 
 static bool take_number(struct scanner *scanner, const char **at, double *ret_value) {
         return value_take_number(at, scanner->end, scanner->decimal_commas, &scanner->scan->has_decimal_comma, ret_value);
+}
+
+/* 1st, 2nd, 3rd, 4th. */
+static bool is_ordinal(const char *at, const char *end) {
+        static const char *const ends[] = { "st", "nd", "rd", "th" };
+
+        for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]) && end - at >= 2; i++)
+                if (memcmp(at, ends[i], 2) == 0 && (end - at == 2 || !(kind_of(at[2]) & C_WORD)))
+                        return true;
+        return false;
 }
 
 /* Is the number that ends at *at all that stands there? *at moves behind what belongs to it: a percent
@@ -41,6 +54,8 @@ static bool is_clean(const struct scanner *scanner, const char **at) {
                 }
         }
         else if (after + 1 < end && (after[0] | 32) == 'd' && (after[1] | 32) == 'b')
+                after += 2;
+        if (is_ordinal(after, end))
                 after += 2;
         *at = after;
         if (after == end)
@@ -120,6 +135,7 @@ static struct slice name_of(const struct scanner *scanner) {
 
 /* What no value follows is a label of what comes. */
 static void delimit(struct scanner *scanner) {
+        scanner->is_answer = false;
         if (scanner->name)
                 scanner->label = name_of(scanner);
         end_name(scanner);
@@ -282,10 +298,14 @@ static void take_value(struct scanner *scanner, enum item_form form, bool is_bra
                 .form = form, .name = name_of(scanner), .label = scanner->label, .is_bracketed = is_bracketed,
                 .is_delimited = scanner->name ? scanner->name_is_delimited : scanner->at_delimiter,
                 .is_first = scanner->scan->n_items == 0 && scanner->scan->n_words == 0 && scanner->label.size_bytes == 0,
+                .group = scanner->at < scanner->group_end ? scanner->group : (struct slice){ 0 },
+                .is_answer = scanner->is_answer && !scanner->name, .is_aside = scanner->at < scanner->aside_end,
                 .total = NAN, .percent = NAN,
         };
         const char *at = scanner->at;
         bool is_clean_number;
+
+        scanner->is_answer = false;
 
         if (!value_take_not_finite(&at, scanner->end, &item.value) && !take_number(scanner, &at, &item.value)) {
                 scanner->at = word_end(at + 1, scanner->end);
@@ -313,6 +333,9 @@ static void take_value(struct scanner *scanner, enum item_form form, bool is_bra
         scanner->scan->n_bare += item.form == ITEM_BARE;
         add_item(scanner, &item);
         skip_aside(scanner);
+        scanner->after_item = skip_blanks(scanner->at, scanner->end);
+        if (is_bracketed && scanner->after_item < scanner->end && *scanner->after_item == ']')
+                scanner->after_item = skip_blanks(scanner->after_item + 1, scanner->end);
 }
 
 static bool is_settings_word(struct slice name) {
@@ -351,6 +374,7 @@ static bool is_counter(const char *number, const char *end) {
 static void take_separator(struct scanner *scanner) {
         char c = *scanner->at;
         const char *end = scanner->end, *at = scanner->at + 1, *number, *wrapping_end = NULL;
+        bool is_answer = !scanner->name && scanner->scan->n_items > 0 && scanner->after_item == scanner->at;
 
         if (at < end && c == ':' && *at == ':' && scanner->name && is_blank_at(scanner->at - 1) && at + 1 < end && is_blank_at(at + 1))
                 at++; /* loss :: 0.5 */
@@ -394,6 +418,7 @@ static void take_separator(struct scanner *scanner) {
         if (at < end && (*at == '{' || *at == '(') && is_settings_word(name_of(scanner)))
                 scanner->at = value_skip_brackets(at, end);
         delimit(scanner);
+        scanner->is_answer = is_answer;
 }
 
 /* '[': a number with its total, as in "Epoch [3/50]" and "[12]"; else a delimiter. */
@@ -405,6 +430,11 @@ static void take_bracket(struct scanner *scanner) {
         scanner->at++;
         if (!is_digit_at(at, end)) {
                 const char *stop = word_end(at, end);
+
+                if (has_name && start > scanner->start && (kind_of(start[-1]) & C_WORD)) { /* loss[a=1, b=2] */
+                        scanner->group = name_of(scanner);
+                        scanner->group_end = value_skip_brackets(start, end);
+                }
 
                 /* A word alone in brackets says of what the rest of the line is: [valid] */
                 delimit(scanner);
@@ -446,18 +476,28 @@ static void take_quote(struct scanner *scanner) {
         scanner->at = after;
 }
 
+/* "loss (for one batch) at step 200" is one name. */
+static bool is_preposition(const char *at, const char *end) {
+        struct slice rest = { at, (size_t)(end - at) };
+
+        return slice_starts_with(rest, SLICE("at ")) || slice_starts_with(rest, SLICE("after "));
+}
+
 static void take_parenthesis(struct scanner *scanner) {
         const char *parenthesis = scanner->name ? parenthesis_of_name(scanner, scanner->at) : NULL, *after;
 
         if (parenthesis) {
                 after = skip_blanks(parenthesis, scanner->end);
-                if (after < scanner->end && (*after == ':' || *after == '=' || is_digit_at(after, scanner->end))) {
+                if (after < scanner->end && (*after == ':' || *after == '=' || is_digit_at(after, scanner->end) ||
+                                             (after > parenthesis && is_preposition(after, scanner->end)))) {
                         scanner->name_end = parenthesis;
                         scanner->at = parenthesis;
                         return;
                 }
         }
         delimit(scanner);
+        if (scanner->scan->n_items + scanner->scan->n_units > 0 && *scanner->at == '(' && scanner->at > scanner->start)
+                scanner->aside_end = value_skip_brackets(scanner->at, scanner->end);
         scanner->at++;
 }
 

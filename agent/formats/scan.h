@@ -29,6 +29,9 @@ struct item {
         enum item_form form;
         struct slice name;   /* in the line, trimmed; empty for ITEM_BARE */
         struct slice label;  /* what stood before, as "Test set" in `Test set: loss 0.5`; may be empty */
+        struct slice group;  /* the word of loss[a=1, b=2] that qualifies its names; may be empty */
+        bool is_answer;      /* a bare value behind ':' or '=' that stands behind a number: step 5: 0.25 */
+        bool is_aside;       /* in parentheses behind another value: 0.9 (io: 0.3) */
         bool is_first;       /* the line begins with it, but for brackets */
         bool is_bracketed;   /* in brackets of its own: [12], Epoch [3/50] */
         bool is_delimited;   /* its name begins at a delimiter or the line's start, not after a number */

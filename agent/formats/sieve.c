@@ -167,6 +167,16 @@ static bool is_time(const char *start, const char *at) {
         return digit < at && (digit == start || !is_letter(digit[-1]));
 }
 
+/* =(accuracy,0.85) */
+static bool is_tuple(const char *at, const char *end) {
+        const char *comma;
+
+        if (end - at < 5 || at[1] != '(' || !is_letter(at[2]))
+                return false;
+        comma = memchr(at, ',', (size_t)(end - at > 40 ? 40 : end - at));
+        return comma && comma + 1 < end && (is_digit(comma[1]) || comma[1] == ' ');
+}
+
 /* A ':' or '=' at `at`: does a number follow, as a value? Not in 12:30, nor in train.py:30. */
 static bool is_assignment(const char *start, const char *at, const char *end) {
         const char *next = at + 1;
@@ -184,7 +194,7 @@ static bool is_assignment(const char *start, const char *at, const char *end) {
                 for (const char *p = next; p < next + 12 && p < end; p++)
                         if (*p == '(')
                                 return true;
-        return begins_number(next, end);
+        return begins_number(next, end) || is_tuple(at, end);
 }
 
 /* Drawn lines, and headers of tables. */

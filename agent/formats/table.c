@@ -125,10 +125,15 @@ static struct slice cut_bar(struct slice line) {
 }
 
 static enum table_style style_of(struct slice line) {
+        size_t n_commas = 0, n_parted = 0;
+
         if (table_is_drawn(line))
                 return TABLE_DRAWN;
-        return memchr(line.data, ',', line.size_bytes) && !memchr(line.data, ' ', line.size_bytes) ? TABLE_COMMAS :
-                                                                                                      TABLE_GAPS;
+        for (size_t i = 0; i + 1 < line.size_bytes; i++) {
+                n_commas += line.data[i] == ',';
+                n_parted += line.data[i] == ',' && line.data[i + 1] != ' ';
+        }
+        return n_commas > 0 && n_parted == n_commas ? TABLE_COMMAS : TABLE_GAPS;
 }
 
 /* --- headers --- */

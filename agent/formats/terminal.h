@@ -3,7 +3,8 @@
  * and other sequences are gone from it (ECMA-48, console_codes(4)).
  *
  * A carriage return begins the line anew: what a longer frame before it left standing is not shown,
- * since it belongs to that frame. Memory is one frame, whatever comes. */
+ * since it belongs to that frame. Of a long line that backspaces change by little, not every state is a
+ * frame. Memory is one frame, whatever comes. */
 #pragma once
 
 #include <stdbool.h>

@@ -30,6 +30,7 @@ enum {
         HELD = 4,
         PATTERNS = 4,    /* lines of that many kinds in turns are read quickly */
         TRUSTED_MAX = 8, /* shapes of lines with unknown names that have proved themselves */
+        ASIDE_WORDS_MAX = 8,
         LAST_LINES = 10, /* of a text, where a lone result is one */
         PROBE_BYTES = 4096, /* in which NUL bytes say that it is no text */
 };
@@ -328,6 +329,8 @@ static bool says_it_is_over(struct slice text) {
 static void take_place(struct parser *parser, const struct reading *reading, struct slice text, struct parse_context *context) {
         if (memchr(text.data, '=', text.size_bytes) && (parser->is_indented || reader_is_shouted(parser->reader.scan->items[0].name)))
                 return; /* EPOCH=3 in a list of variables */
+        if (text.data[0] == '"' || text.data[0] == '\'')
+                return; /* "profile_step": 1, in settings that are printed as JSON */
         if (!reading->is_first_x || reading->place == PLACE_BARE || parser->reader.scan->n_words > 6 || says_it_is_over(text))
                 return;
         end_block(parser, context);
@@ -422,24 +425,32 @@ static int take_own(struct parser *parser, const struct reading *reading, struct
         return 0;
 }
 
+/* With an x before it: the line, where it says a result that one can be sure of. */
+static bool counts_in_context(const struct scan *scan, const struct reading *reading, bool is_alone) {
+        if (reading->n_known == 0 || !(is_alone || reading->is_unmistakable))
+                return false;
+        return reading->n_strong > 0 || scan->n_words <= (reading->n_parted > 0 ? 3 : 1);
+}
+
+/* A line with metrics and no x of its own. */
 static int take_placeless(struct parser *parser, const struct reading *reading, struct slice text, struct parse_context *context) {
-        bool is_alone = parser->reader.scan->n_words + parser->reader.scan->n_bare == 0;
-        bool is_pure = is_alone && reading->n_strong == reading->n_metrics;
+        const struct scan *scan = parser->reader.scan;
         bool has_context = is_somewhere(&parser->context);
+        bool is_alone = scan->n_words + scan->n_bare == 0 && (has_context || scan->n_units == 0);
+        bool is_pure = is_alone && reading->n_strong == reading->n_metrics;
+        size_t n_known = reading->n_known + (parser->has_metrics ? reading->n_schedule : 0);
 
         if (is_pure || (is_alone && reading->is_unmistakable && !has_context))
-                return add_to_block(parser, has_context ? reading->n_known + (parser->has_metrics ? reading->n_schedule : 0) > 0 : reading->is_unmistakable,
-                                    context);
+                return add_to_block(parser, has_context ? n_known > 0 : reading->is_unmistakable, context);
         end_block(parser, context);
-        if (!has_context && reading->is_unmistakable && reading->n_strong > 0 && parser->reader.scan->n_words < 8) {
+        if (!has_context && reading->is_unmistakable && reading->n_strong > 0 && scan->n_words < ASIDE_WORDS_MAX) {
                 int r = add_to_block(parser, true, context);
 
                 parser->block_is_aside = true;
                 end_block(parser, context);
                 return r;
         }
-        if (has_context && reading->n_known > 0 && (is_alone || reading->is_unmistakable) &&
-            (reading->n_strong > 0 || parser->reader.scan->n_words <= (reading->n_parted > 0 ? 3 : 1)))
+        if (has_context && counts_in_context(scan, reading, is_alone))
                 deliver(parser, &parser->reader.line, context);
         else
                 line_passed(context, text, 0, "no epoch or step, here or on a line before, and not a line of nothing but a known metric");

@@ -48,42 +48,75 @@ double value_of_digits(const char *at, const char *end) {
         return value;
 }
 
-bool value_take_number(const char **at, const char *end, bool decimal_commas, bool *ret_has_comma, double *ret_value) {
-        const char *start = *at, *digits = start, *after, *comma_end;
-        size_t n = number_scan((struct slice){ start, (size_t)(end - start) }, ret_value);
+/* 4.3f0, 5.76f-6: Julia's single precision. Returns the end of the exponent, or NULL. */
+static const char *julia_exponent(const char *at, const char *end, double *value) {
+        const char *digits = at + 1;
+        double exponent;
+        bool is_negative;
+
+        if (at >= end || *at != 'f')
+                return NULL;
+        is_negative = digits < end && *digits == '-';
+        digits += is_negative;
+        if (!is_digit_at(digits, end))
+                return NULL;
+        for (at = digits; is_digit_at(at, end) && at - digits < 3;)
+                at++;
+        exponent = value_of_digits(digits, at);
+        *value *= pow(10, is_negative ? -exponent : exponent);
+        return at;
+}
+
+/* 1,234,567.5 from its first digit to the end of its groups. */
+static const char *take_thousands(const char *digits, const char *groups_end, const char *end, double *ret_value) {
         double fraction;
-        bool is_negative = *start == '-';
+        size_t n;
+
+        *ret_value = value_of_digits(digits, groups_end);
+        if (groups_end == end || *groups_end != '.')
+                return groups_end;
+        n = number_scan((struct slice){ groups_end, (size_t)(end - groups_end) }, &fraction);
+        if (n > 1)
+                *ret_value += fraction;
+        return groups_end + (n > 1 ? n : 0);
+}
+
+/* 0,512 as 0.512; how many bytes that is, or 0 for 0,1,2, which is a list. */
+static size_t take_decimal_comma(const char *start, const char *end, double *ret_value) {
+        char text[64];
+        size_t n, size = 0;
+
+        for (const char *at = start; at < end && size < sizeof(text) && (isalnum((unsigned char)*at) || strchr("+-,", *at)); at++)
+                text[size++] = *at == ',' ? '.' : *at;
+        n = number_scan((struct slice){ text, size }, ret_value);
+        return n < size && text[n] == '.' ? 0 : n;
+}
+
+bool value_take_number(const char **at, const char *end, bool decimal_commas, bool *ret_has_comma, double *ret_value) {
+        const char *start = *at, *digits, *after, *groups_end, *exponent_end;
+        size_t n = number_scan((struct slice){ start, (size_t)(end - start) }, ret_value);
+        double value;
 
         if (n == 0)
                 return false;
-        after = start + n;
-        *at = after;
-        if (*digits == '-' || *digits == '+')
-                digits++;
-        if (after >= end || *after != ',' || !is_digit_at(after + 1, end) ||
-            memchr(digits, '.', (size_t)(after - digits)))
+        *at = after = start + n;
+        exponent_end = julia_exponent(after, end, ret_value);
+        if (exponent_end) {
+                *at = exponent_end;
                 return true;
-        comma_end = decimal_commas ? NULL : thousands_end(digits, after, end);
-        if (comma_end) {
-                *ret_value = value_of_digits(digits, comma_end);
-                *at = comma_end;
-                if (comma_end < end && *comma_end == '.') {
-                        size_t m = number_scan((struct slice){ comma_end, (size_t)(end - comma_end) }, &fraction);
-
-                        *ret_value += m > 1 ? fraction : 0;
-                        *at += m > 1 ? m : 0;
-                }
-                *ret_value = is_negative ? -*ret_value : *ret_value;
+        }
+        digits = *start == '-' || *start == '+' ? start + 1 : start;
+        if (after >= end || *after != ',' || !is_digit_at(after + 1, end) || memchr(digits, '.', (size_t)(after - digits)))
+                return true;
+        groups_end = decimal_commas ? NULL : thousands_end(digits, after, end);
+        if (groups_end) {
+                *at = take_thousands(digits, groups_end, end, &value);
+                *ret_value = *start == '-' ? -value : value;
         } else if (decimal_commas || *digits == '0') {
-                char text[64];
-                size_t m = 0;
-
-                for (const char *p = start; p < end && m < sizeof(text) && (isalnum((unsigned char)*p) || strchr("+-,", *p)); p++)
-                        text[m++] = *p == ',' ? '.' : *p;
-                n = number_scan((struct slice){ text, m }, &fraction);
-                if (n < m && text[n] == '.') /* 0,1,2: a list */
+                n = take_decimal_comma(start, end, &value);
+                if (n == 0)
                         return true;
-                *ret_value = fraction;
+                *ret_value = value;
                 *ret_has_comma = true;
                 *at = start + n;
         }
@@ -160,12 +193,35 @@ const char *value_skip_brackets(const char *at, const char *end) {
         return end;
 }
 
+/* (accuracy,0.85): the number, and behind the bracket. */
+static const char *behind_word(const char *at, const char *end, const char **ret_end) {
+        const char *comma, *number, *stop;
+        double ignored;
+        size_t n;
+
+        if (at == end || *at != '(' || at + 1 == end || !(kind_of(at[1]) & C_START))
+                return NULL;
+        comma = word_end(at + 1, end);
+        if (comma == end || *comma != ',')
+                return NULL;
+        number = skip_blanks(comma + 1, end);
+        n = number_scan((struct slice){ number, (size_t)(end - number) }, &ignored);
+        stop = number + n;
+        if (n == 0 || stop == end || *stop != ')')
+                return NULL;
+        *ret_end = stop + 1;
+        return number;
+}
+
 const char *value_unwrap(const char *at, const char *end, const char **ret_end) {
         static const char *const wrappers[] = { "tensor(", "array(", "np.float64(", "np.float32(", "Decimal('", "(", "[" };
         const char *number, *stop;
         double ignored;
         struct slice rest = { at, (size_t)(end - at) };
 
+        number = behind_word(at, end, ret_end);
+        if (number)
+                return number;
         for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
                 if (!slice_starts_with(rest, slice_from(wrappers[i])))
                         continue;

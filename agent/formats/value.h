@@ -60,6 +60,6 @@ bool value_is_unit(struct slice word);
 /* Past the bracket that closes the one at `at`; end when none does. */
 const char *value_skip_brackets(const char *at, const char *end);
 
-/* [0.5], (0.5,), tensor(0.5, device='cuda:0'), np.float64(0.5): one number in its wrapping. Returns
+/* [0.5], (0.5,), (accuracy,0.5), tensor(0.5, device='cuda:0'), np.float64(0.5): one number in its wrapping. Returns
  * where the number begins, or NULL; *ret_end is behind the wrapping. */
 const char *value_unwrap(const char *at, const char *end, const char **ret_end);
