@@ -211,8 +211,7 @@ static bool is_of_timers(struct slice label) {
         return false;
 }
 
-/* Words that say that what follows is not of now, but of the best or last time. */
-static bool is_of_best(struct slice text) {
+bool reader_is_of_best(struct slice text) {
         return text.size_bytes > 0 && (memmem(text.data, text.size_bytes, "best", 4) || memmem(text.data, text.size_bytes, "Best", 4) ||
                                        memmem(text.data, text.size_bytes, "saved", 5) || memmem(text.data, text.size_bytes, "Saved", 5));
 }
@@ -266,7 +265,7 @@ static int take_named(struct reader *reader, const struct item *item, struct rea
                 name = reading->subject;
         class = names_classify(name);
         reading->is_summary = reading->is_summary || class.is_summary;
-        reading->has_best = reading->has_best || (reading->n_x == 0 && (is_of_best(item->name) || is_of_best(item->label)));
+        reading->has_best = reading->has_best || (reading->n_x == 0 && (reader_is_of_best(item->name) || reader_is_of_best(item->label)));
         if (item->label.size_bytes > 0)
                 reading->label = item->label;
         if (class.is_split)
@@ -279,7 +278,7 @@ static int take_named(struct reader *reader, const struct item *item, struct rea
         if (reader_is_x(class.key.role) && class.key.role != KEY_EPOCH && !item->is_integer && item->form == ITEM_STRONG &&
             count_words(name) > 1 && phrase.data == item->name.data)
                 class.key.role = KEY_METRIC;
-        if (reader_is_x(class.key.role) && !is_of_best(item->name)) {
+        if (reader_is_x(class.key.role) && !reader_is_of_best(item->name)) {
                 reading->is_first_x = reading->is_first_x || item->is_first;
                 take_x(reader, item, class.key, reading);
                 return 0;
@@ -288,7 +287,7 @@ static int take_named(struct reader *reader, const struct item *item, struct rea
                 set_x(reader, class.key, item->value, item->value_text);
                 reading->is_settings = reading->is_settings || item->form == ITEM_STRONG;
         }
-        if (reading->has_best || is_of_best(item->name) || is_of_timers(item->label) || !can_be_metric(item, name, &class, reading)) {
+        if (reading->has_best || reader_is_of_best(item->name) || is_of_timers(item->label) || !can_be_metric(item, name, &class, reading)) {
                 reading->was_ignored = reading->was_ignored || !item->is_aside;
                 return 0;
         }

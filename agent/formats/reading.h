@@ -52,6 +52,9 @@ int reader_take(struct reader *reader, struct slice text, bool decimal_commas, s
 /* The numbers of the line, with the names that they have in reader->line. */
 void reader_name_numbers(struct reader *reader);
 
+/* Does it say that what it is about is of the best time, or of what was saved? */
+bool reader_is_of_best(struct slice text);
+
 bool reader_is_x(enum key_role role);
 /* No small letters: LOSS. */
 bool reader_is_shouted(struct slice name);

@@ -257,6 +257,13 @@ static void classify(const char *block, uint64_t ret_masks[static N_CLASSES]) {
         classify_bytes(block, ret_masks);
 }
 
+/* "best valid result:" is about the line below it. */
+static bool is_best_heading(const char *start, const char *end) {
+        if (end > start && end[-1] == '\r')
+                end--;
+        return end > start && end[-1] == ':' && (memmem(start, (size_t)(end - start), "best", 4) || memmem(start, (size_t)(end - start), "Best", 4));
+}
+
 /* --- the scan --- */
 
 /* Where a scan is. block may be a copy of what stands at text, with zeros behind. */
@@ -300,6 +307,8 @@ static bool scan_block(struct place *place, const char *block, const char *text)
                 if (at >= place->end)
                         return false;
                 if (mark & newlines) {
+                        if (is_best_heading(place->line, at))
+                                return true;
                         place->line = at + 1;
                         place->n_lines++;
                         if (begins_well(at + 1, place->end))
@@ -330,7 +339,7 @@ static bool scan(struct place *place) {
 bool sieve_keeps(struct slice line) {
         struct place place = { .start = line.data, .end = line.data + line.size_bytes, .line = line.data };
 
-        return scan(&place);
+        return scan(&place) || is_best_heading(place.start, place.end);
 }
 
 size_t sieve_skip(struct slice text, uint64_t *ret_lines) {

@@ -61,6 +61,7 @@ struct parser {
         struct buffer wrapped, joined; /* a name whose value is on the next line, and both together */
         const struct filters *filters; /* --filter; NULL: none */
         bool has_spoken;      /* the line before was worth taking apart */
+        bool after_best;      /* the line before is a heading of the best result */
         bool is_indented;     /* the line began with blanks */
         bool after_wrapped;   /* the line before was put together */
         bool had_x;           /* the line says where in the training it is */
@@ -515,6 +516,12 @@ static int take_scanned(struct parser *parser, struct slice text, struct parse_c
         parser->reader.line.record.line = context->line;
         if (!isnan(parser->reader.line.record.total_epochs))
                 parser->context.total_epochs = parser->reader.line.record.total_epochs;
+        if (parser->after_best && reading.n_metrics > 0 && reading.place == PLACE_NONE) {
+                parser->after_best = false;
+                line_passed(context, text, 0, "of the best time, as the line above says");
+                return 0;
+        }
+        parser->after_best = reading.n_metrics == 0 && text.data[text.size_bytes - 1] == ':' && reader_is_of_best(text);
         if (reading.is_summary) {
                 line_passed(context, text, 0, "the summary at the end, no point of the curve");
                 return 0;
