@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 BUILD_PACKAGES = gcc make cmake ninja-build pkg-config libcurl4-openssl-dev|libcurl4-gnutls-dev libjson-c-dev \
 	protobuf-c-compiler libprotobuf-c-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) python3 python3-venv
-TEST_PACKAGES = $(DEMO_PACKAGES) clang libcmocka-dev openssl strace man-db
+TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev|libclang-rt-14-dev libcmocka-dev openssl strace man-db
 VENV = $$(scripts/make-venv)
 PYTHON = $(VENV)/bin/python
 # Tests train with the frameworks that are small, too.
@@ -23,6 +23,7 @@ help:
 	@echo "make demo-cluster  the same against a real Kubernetes API server"
 	@echo "make test          build with gcc and clang, and pass every test, with sanitizers too"
 	@echo "make test-trainers train with 20 frameworks, and compare (3.5 GB of Python packages)"
+	@echo "make fuzz          throw random input at every parser for FUZZ_SECONDS (3600)"
 	@echo "make bench         measure speed and size"
 	@echo "make build         build/release/agent/experiments-agent"
 	@echo "make install       into PREFIX ($(PREFIX)), below DESTDIR"
@@ -68,12 +69,21 @@ demo-cluster: packages-demo build
 test: packages-test
 	@mkdir -p build
 	@$(TEST_PYTHON) tests/cluster/apiserver.py build
-	@for preset in dev asan clang; do \
+	@for preset in dev asan clang fuzz; do \
 		echo "== $$preset: build" && \
 		{ cmake --preset $$preset -DPython3_EXECUTABLE=$(TEST_PYTHON) && cmake --build --preset $$preset; } $(QUIET); \
 	done
 	@echo "== dev: tests" && ctest --preset dev --no-tests=error
 	@echo "== asan: tests" && ctest --preset asan --no-tests=error
+	@echo "== fuzz: tests" && ctest --preset fuzz --no-tests=error
+
+# Stops at the first input that is too much; build/fuzz-corpus has it, and what was learned.
+FUZZ_SECONDS ?= 3600
+.PHONY: fuzz
+fuzz: packages-test
+	@mkdir -p build
+	@{ cmake --preset fuzz -DPython3_EXECUTABLE=$(PYTHON) && cmake --build --preset fuzz; } $(QUIET)
+	@tests/fuzz/run $(FUZZ_SECONDS)
 
 # Frameworks too large for every test. When all of them have run, the tables in docs/trainers.md are theirs.
 .PHONY: test-trainers

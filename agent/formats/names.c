@@ -262,7 +262,7 @@ struct name_class names_classify(struct slice name) {
         struct cached *cached;
 
         if (name.size_bytes == 0 || name.size_bytes > CACHED_BYTES_MAX)
-                return classify(name);
+                return classify(name.data ? name : SLICE(""));
         cached = &cache[name_hash(name) % CACHE_SLOTS];
         if (cached->size_bytes != name.size_bytes || memcmp(cached->name, name.data, name.size_bytes) != 0) {
                 cached->class = classify(name);

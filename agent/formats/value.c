@@ -181,10 +181,13 @@ bool value_is_unit(struct slice word) {
         return false;
 }
 
+/* No one nests deeper: a line of "((((" is not read again and again. */
+enum { DEPTH_MAX = 64 };
+
 const char *value_skip_brackets(const char *at, const char *end) {
         int depth = 0;
 
-        for (; at < end; at++) {
+        for (; at < end && depth < DEPTH_MAX; at++) {
                 if (*at == '[' || *at == '(' || *at == '{')
                         depth++;
                 else if ((*at == ']' || *at == ')' || *at == '}') && --depth == 0)
