@@ -1,5 +1,6 @@
 #include "formats/pattern.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 
@@ -66,6 +67,18 @@ static bool is_plain(struct slice text) {
         return number_scan(text, &ignored) == text.size_bytes;
 }
 
+/* Digits behind a letter of the same word belong to a name: head_0_loss, recall@5. In a time stamp they
+ * do not: 2026-01-02T03:04. */
+static bool is_in_name(struct slice line, size_t at) {
+        while (at > 0 && !strchr(" \t:=,;|()[]{}<>\"'", line.data[at - 1])) {
+                char c = line.data[--at];
+
+                if ((isalpha((unsigned char)c) && c != 'T') || (unsigned char)c >= 0x80 || c == '_')
+                        return true;
+        }
+        return false;
+}
+
 int pattern_learn(struct pattern *pattern, struct slice line, const struct pattern_number *numbers, size_t n) {
         size_t gap_start = 0, at = 0, n_found = 0;
         bool ok = line.size_bytes <= PATTERN_LINE_BYTES_MAX;
@@ -78,7 +91,7 @@ int pattern_learn(struct pattern *pattern, struct slice line, const struct patte
         while (at < line.size_bytes && ok) {
                 const struct pattern_number *number = number_at(numbers, n, line.data + at);
 
-                if (!number && !is_digit(line.data[at])) {
+                if (!number && (!is_digit(line.data[at]) || is_in_name(line, at))) {
                         at++;
                         continue;
                 }
@@ -99,6 +112,10 @@ int pattern_learn(struct pattern *pattern, struct slice line, const struct patte
 }
 
 /* --- reading --- */
+
+static bool is_place(enum key_role role, double value) {
+        return value >= 0 && value <= X_MAX && (role == KEY_EPOCH || value == floor(value));
+}
 
 bool pattern_read(struct pattern *pattern, struct slice line, struct record *ret_record) {
         const char *at = line.data, *end = at + line.size_bytes, *known = pattern->line.data;
@@ -121,7 +138,7 @@ bool pattern_read(struct pattern *pattern, struct slice line, struct record *ret
                         continue;
                 }
                 n = number_scan((struct slice){ at, (size_t)(end - at) }, &value);
-                if (n == 0 || (slot->role != KEY_METRIC && !(value >= 0 && value <= X_MAX)))
+                if (n == 0 || (slot->role != KEY_METRIC && !is_place(slot->role, value)))
                         return false;
                 at += n;
                 if (slot->role == KEY_METRIC)

@@ -114,8 +114,10 @@ static void set_x(struct reader *reader, struct key key, double value, struct sl
 }
 
 static void take_x(struct reader *reader, const struct item *item, struct key key, struct reading *reading) {
-        if (!(item->value >= 0 && item->value <= X_MAX) || (key.role != KEY_EPOCH && item->value != floor(item->value)))
+        if (!(item->value >= 0 && item->value <= X_MAX) || (key.role != KEY_EPOCH && item->value != floor(item->value))) {
+                reading->is_odd = true;
                 return;
+        }
         set_x(reader, key, item->value, item->value_text);
         if (key.role == KEY_EPOCH && isfinite(item->total))
                 set_x(reader, (struct key){ KEY_TOTAL_EPOCHS, 0 }, item->total, item->total_text);
@@ -247,6 +249,9 @@ static int take_metric(struct reader *reader, const struct item *item, struct sl
         reading->n_strong += item->form == ITEM_STRONG || item->is_answer;
         reading->n_parted += item->is_delimited && class->kind == METRIC_RESULT;
         reading->n_fractions += !item->is_integer;
+        reading->has_decimal_comma = reading->has_decimal_comma ||
+                                     (!item->is_integer && memchr(item->value_text.data, ',', item->value_text.size_bytes) &&
+                                      !memchr(item->value_text.data, '.', item->value_text.size_bytes));
         reading->n_known += class->kind == METRIC_RESULT && (class->is_unmistakable || !item->is_integer);
         reading->n_schedule += class->kind == METRIC_SCHEDULE;
         reading->is_unmistakable = reading->is_unmistakable || (class->is_unmistakable && !item->is_integer && !reader_is_shouted(name));

@@ -25,6 +25,8 @@ struct reading {
         struct slice subject; /* of "at": see split_at() */
         struct slice label; /* of which split of the data the items are that do not say so themselves */
         size_t n_metrics, n_known, n_schedule, n_strong, n_parted, n_fractions, n_x;
+        bool is_odd;      /* an x that is none: lines like this one differ in what they say */
+        bool has_decimal_comma; /* in the value of a metric */
         bool has_best;    /* what it says is of the best time, or of what was saved */
         bool is_settings; /* it says how many epochs there will be */
         bool is_unmistakable, is_summary, is_first_x; /* the x is what the line begins with */

@@ -411,7 +411,7 @@ static int take_own(struct parser *parser, const struct reading *reading, struct
         if (reading->n_known + (parser->has_metrics ? reading->n_schedule : 0) > 0 && (reading->n_strong > 0 || reading->n_parted > 0 || parser->reader.scan->n_words <= 3)) {
                 deliver(parser, &parser->reader.line, context);
                 remember_x(parser, &parser->reader.line.record);
-                return learn(parser, reading->place == PLACE_BARE);
+                return reading->is_odd ? 0 : learn(parser, reading->place == PLACE_BARE);
         }
         if (reading->n_fractions > 0 && parser->reader.scan->n_words <= (reading->n_strong >= 2 ? 8 : 2)) {
                 bool is_known = is_trusted(parser, shape_of(&parser->reader.line));
@@ -419,7 +419,7 @@ static int take_own(struct parser *parser, const struct reading *reading, struct
                 complete_x(parser, &parser->reader.line.record);
                 remember_x(parser, &parser->reader.line.record);
                 take_unknown(parser, context);
-                return is_known ? learn(parser, reading->place == PLACE_BARE) : 0;
+                return is_known && !reading->is_odd ? learn(parser, reading->place == PLACE_BARE) : 0;
         } else {
                 line_passed(context, text, 0, "no name that is known as a metric's, and no line before with the same names");
         }
@@ -512,7 +512,7 @@ static int take_scanned(struct parser *parser, struct slice text, struct parse_c
         r = reader_take(&parser->reader, text, parser->decimal_commas, &reading);
         if (r < 0)
                 return r;
-        parser->decimal_commas = parser->decimal_commas || parser->reader.scan->has_decimal_comma;
+        parser->decimal_commas = parser->decimal_commas || reading.has_decimal_comma;
         parser->reader.line.record.line = context->line;
         if (!isnan(parser->reader.line.record.total_epochs))
                 parser->context.total_epochs = parser->reader.line.record.total_epochs;
@@ -650,7 +650,12 @@ static int take_unwrapped(struct parser *parser, struct slice text, struct parse
         text = prefix_skip(text, &process);
         if (process >= 0)
                 parser->raw = (struct slice){ 0 };
-        return is_of_other_process(parser, process) ? 0 : take_scanned(parser, text, context);
+        if (is_of_other_process(parser, process))
+                return 0;
+        if (text.size_bytes > 0)
+                return take_scanned(parser, text, context);
+        end_block(parser, context);
+        return 0;
 }
 
 static int take_frame(struct parser *parser, const struct frame *frame, struct parse_context *context) {
