@@ -185,7 +185,7 @@ static void metric_put(struct metric_state *metric, size_t row, double value, bo
 }
 
 static void metric_take(struct fold *fold, struct metric_state *metric, double value, size_t row, bool is_repeat) {
-        metric->last = value;
+        metric->last = is_repeat && !isnan(metric->last) ? metric->last : value;
         metric->non_finite += !isfinite(value) && !is_repeat;
         if (fold->config.axis == AXIS_AUTO && fold->axis < AXIS_EPOCH)
                 cell_add(&metric->first_epoch, metric->aggregate, value, is_repeat);
@@ -195,7 +195,7 @@ static void metric_take(struct fold *fold, struct metric_state *metric, double v
         } else if (isfinite(value)) {
                 widen(&metric->gone_min, &metric->gone_max, value);
         }
-        if (isfinite(value))
+        if (isfinite(value) && !(is_repeat && isfinite(metric->latest)))
                 metric->latest = value;
 }
 
@@ -298,9 +298,11 @@ int fold_take(struct fold *fold, const struct record *record) {
         if (record->n_metrics > 0)
                 fold_take_metrics(fold, index, record);
 
-        note_claimed(&fold->epoch, record->epoch, origin->claim);
-        note_claimed(&fold->step, record->step, origin->claim);
-        note_claimed(&fold->total_epochs, record->total_epochs, origin->claim);
+        if (!record->is_repeat) { /* the training is further already */
+                note_claimed(&fold->epoch, record->epoch, origin->claim);
+                note_claimed(&fold->step, record->step, origin->claim);
+                note_claimed(&fold->total_epochs, record->total_epochs, origin->claim);
+        }
         if (record->checkpoint.size_bytes > 0)
                 fold->checkpoint_epoch = isnan(origin->epoch) ? fold->epoch.value : origin->epoch;
         fold->ended = fold->ended || record->end;
