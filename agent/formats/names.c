@@ -67,7 +67,7 @@ static const char *const ignored_words[] = {
 };
 
 /* Words that make a name none whatever else it says. */
-static const char *const always_ignored_words[] = { "best", "worst", "final", "minimal" };
+static const char *const always_ignored_words[] = { "best", "worst", "final", "minimal", "highest", "lowest", "previous", "prev", "improved", "reduced" };
 
 /* Ends of names of times and rates. */
 static const char *const ignored_ends[] = { "_s", "_ms", "_sec", "_secs", "(s)", "(ms)", "(sec)", "/s", "/sec", "_time", "/it" };
@@ -76,7 +76,7 @@ static const char *const ignored_ends[] = { "_s", "_ms", "_sec", "_secs", "(s)",
 static const char *const ignored_names[] = {
         "data", "batch", "bs", "it", "its", "tot", "net", "dt", "ms", "sec", "v_num", "img_size", "id", "pid",
         "line", "over", "port", "code", "exit code", "status", "level", "tok", "k", "gb", "mb", "max_mem",
-        "gpu_mem", "class", "row", "dur", "nnzs", "t", "sen", "after", "time cost", "max depth", "reader_cost", "batch_cost", "avg_reader_cost", "avg_batch_cost", "Peak",
+        "gpu_mem", "class", "row", "dur", "nnzs", "t", "sen", "after", "time cost", "max depth", "reader_cost", "batch_cost", "avg_reader_cost", "avg_batch_cost", "Peak", "min_delta",
 };
 
 static const char *const unmistakable_words[] = {

@@ -84,9 +84,9 @@ static bool is_clean(const struct scanner *scanner, const char **at) {
 
                 while (stop > word && strchr(".-", stop[-1]))
                         stop--;
-                /* "0.5 s: …" names what comes; "0.5 s" is a time. */
+                /* "0.5 s: …" and "0.5<tab>s" name what comes; "0.5 s" is a time. */
                 if (value_is_unit((struct slice){ word, (size_t)(stop - word) }) &&
-                    (stop == end || (*stop != ':' && *stop != '=') || stop - word > 1)) {
+                    (stop == end || !strchr(":=(", *stop)) && !memchr(after, '\t', (size_t)(word - after))) {
                         *at = stop;
                         return false;
                 }

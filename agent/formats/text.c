@@ -272,7 +272,7 @@ static int add_to_block(struct parser *parser, bool is_known, struct parse_conte
 /* | name | value | */
 static int take_box_line(struct parser *parser, const struct slice *cells, struct parse_context *context) {
         struct name_class class;
-        struct slice name = cells[0];
+        struct slice name = cells[0], text = cells[1];
         double value;
         char whole[128];
         int n;
@@ -280,6 +280,9 @@ static int take_box_line(struct parser *parser, const struct slice *cells, struc
         while (name.size_bytes > 0 && name.data[name.size_bytes - 1] == ':')
                 name.size_bytes--;
         if (cells[1].size_bytes == 0 && name.size_bytes > 0 && name.data[name.size_bytes - 1] == '/') {
+                if (!parser->block_is_drawn)
+                        end_block(parser, context);
+                parser->block_is_drawn = true;
                 buffer_clear(&parser->section);
                 return buffer_append(&parser->section, name.data, name.size_bytes);
         }
@@ -288,18 +291,14 @@ static int take_box_line(struct parser *parser, const struct slice *cells, struc
         n = snprintf(whole, sizeof(whole), "%.*s%.*s", (int)(parser->section.size_bytes < 60 ? parser->section.size_bytes : 0),
                      parser->section.data ? parser->section.data : "", (int)name.size_bytes, name.data);
         class = names_classify((struct slice){ whole, (size_t)n });
+        if (text.size_bytes > 1 && text.data[text.size_bytes - 1] == '%')
+                text.size_bytes--;
+        if (!number_parse(text, &value))
+                return 0;
         if (!parser->block_is_drawn)
-                draft_start(&parser->block);
+                end_block(parser, context);
         parser->block_is_drawn = true;
         parser->block.record.line = context->line;
-        {
-                struct slice text = cells[1];
-
-                if (text.size_bytes > 1 && text.data[text.size_bytes - 1] == '%')
-                        text.size_bytes--;
-                if (!number_parse(text, &value))
-                        return 0;
-        }
         if (reader_is_x(class.key.role)) {
                 (void)draft_set_x(&parser->block, class.key, value);
                 return 0;
