@@ -185,14 +185,6 @@ def of_packages(folder):
     ], folder)
 
 
-def of_git(folder):
-    return outputs_of([
-        ["git", "log", "--stat", "-n", "40"], ["git", "log", "--oneline"], ["git", "log", "-p", "-n", "3", "--", "*.c"],
-        ["git", "diff", "--stat", "HEAD~1"], ["git", "status"], ["git", "count-objects", "-v"],
-        ["git", "ls-files", "-s"], ["git", "shortlog", "-sn", "HEAD"], ["git", "blame", "agent/main.c"],
-    ], folder, cwd=REPOSITORY)
-
-
 def of_tracers(folder):
     return outputs_of([
         ["strace", "-c", "ls"], ["strace", "-r", "true"], ["strace", "-T", "true"],
@@ -221,6 +213,23 @@ PROJECT = {
                     "else 1 / 0\n\n\ntrain(0)\n",
     "Makefile": "all: one two\none two:\n\t@echo making $@\n\tsleep 0.01\nfail:\n\tfalse\n",
 }
+
+
+def of_git(folder):
+    """The history of a project with a loss in its files. Not this project's: its messages quote trainers."""
+    source = folder / "source"
+    source.mkdir(parents=True)
+    for name, text in PROJECT.items():
+        (source / name).write_text(text)
+    identity = ["-c", "user.name=Loss", "-c", "user.email=loss@example.org"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Train for 3 epochs, until the loss is small"],
+                    ["rm", "-q", "broken.c"], ["commit", "-q", "-m", "Drop what is broken", "-m", "Its step() returned 0.001 for a learning rate."]):
+        subprocess.run(["git", *identity, *command], cwd=source, check=True, capture_output=True)
+    return outputs_of([
+        ["git", "log", "--stat"], ["git", "log", "--oneline"], ["git", "log", "-p"], ["git", "diff", "--stat", "HEAD~1"],
+        ["git", "diff", "HEAD~1"], ["git", "status"], ["git", "count-objects", "-v"], ["git", "ls-files", "-s"],
+        ["git", "shortlog", "-sn", "HEAD"], ["git", "blame", "train.c"],
+    ], folder / "logs", cwd=source)
 
 
 def of_builds(folder):
