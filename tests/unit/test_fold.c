@@ -635,6 +635,24 @@ static void test_what_is_said_again_counts_once(void **state) {
         assert_true(fold_has_finite(fold));
 }
 
+/* A file that is read again begins with what is long known: the training has not gone back. */
+static void test_repeats_move_nothing_back(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO, .metrics_max = 3 });
+        struct metric loss = { SLICE("loss"), 4 };
+        struct record record = RECORD_EMPTY;
+
+        (void)state;
+        take(fold, (struct said){ 1, NO, NO, { METRIC("loss", 4) } });
+        take(fold, (struct said){ 2, NO, NO, { METRIC("loss", 3) } });
+        record.epoch = 1;
+        record.metrics = &loss;
+        record.n_metrics = 1;
+        record.is_repeat = true;
+        assert_int_equal(fold_take(fold, &record), 0);
+        assert_true(fold_column(fold, rank_of(fold, "loss")).latest == 3);
+        assert_true(fold_epoch(fold) == 2);
+}
+
 static void test_results_take_the_place_of_schedules(void **state) {
         CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO, .metrics_max = 3 });
 
@@ -839,6 +857,7 @@ int main(void) {
                 cmocka_unit_test(test_the_only_epoch_is_kept_when_steps_become_x),
                 cmocka_unit_test(test_steps_of_the_first_epoch_become_its_row),
                 cmocka_unit_test(test_what_is_said_again_counts_once),
+                cmocka_unit_test(test_repeats_move_nothing_back),
                 cmocka_unit_test(test_results_take_the_place_of_schedules),
                 cmocka_unit_test(test_notes_say_which_source_counts),
                 cmocka_unit_test(test_more_sources_than_are_remembered),
