@@ -48,6 +48,8 @@ static void test_values(void **state) {
         assert_text("epoch=1 loss=0,512 acc=0,25\nepoch=2 loss=1,512 acc=0,5\n", "1: EPOCH=1 loss=0.512 acc=0.25\n2: EPOCH=2 loss=1.512 acc=0.5\n");
         assert_text("step 1,000: loss 0.5\n", "1: STEP=1000 loss=0.5\n");
         assert_text("epoch 1 auc: 0.5+0.01, loss: 0.25 (0.75)\n", "1: EPOCH=1 auc=0.5 loss=0.25\n");
+        assert_text("[1/5][50/100]\tLoss_D: 1.5\tLoss_G: 5.5\tD(x): 0.5\n", "1: EPOCH=1 STEP=50 EPOCHS=5 Loss_D=1.5 Loss_G=5.5 D(x)=0.5\n");
+        assert_text("epoch 1 loss: 0.5 min: 0.25 took 3 min\n", "1: EPOCH=1 loss=0.5 min=0.25\n");
 }
 
 /* Boosting prints its best line again at the end, and begins anew in each fold. */
@@ -72,8 +74,17 @@ static void test_context(void **state) {
                     "1: EPOCH=1 STEP=10 Loss=6.5 Acc@1=0.5\n2: EPOCH=1 STEP=10 Acc@1=0.75 Acc@5=1.5\n");
 }
 
+/* What was learned from one line does not make another say what it does not. */
+static void test_lines_that_are_almost_alike(void **state) {
+        (void)state;
+        assert_text("step 1 recall@5: 0.5\nstep 2 recall@10: 0.25\n", "1: STEP=1 recall@5=0.5\n2: STEP=2 recall@10=0.25\n");
+        assert_text("epoch 1 loss: 0.5 highest acc: 0.75\n", "1: EPOCH=1 loss=0.5\n");
+}
+
 static void test_blocks(void **state) {
         (void)state;
+        assert_text("Epoch 1\nTrain loss: 0.5\n| eval/      |     |\n|    reward  | 2.5 |\n|    ep_len  | 1.5 |\n",
+                    "2: EPOCH=1 Train loss=0.5\n5: EPOCH=1 eval/reward=2.5 eval/ep_len=1.5\n");
         assert_text("epoch 1:\nloss=0.5\nacc=0.25\n\nepoch 2:\nloss=0.25\nacc=0.5\n", "3: EPOCH=1 loss=0.5 acc=0.25\n7: EPOCH=2 loss=0.25 acc=0.5\n");
         assert_text("Epoch 1\nTrain loss: 0.5\nValid loss: 0.75\n", "3: EPOCH=1 Train loss=0.5 Valid loss=0.75\n");
         assert_text("Epoch 1\nloss: 0.5\n------\nacc: 0.25\n", "4: EPOCH=1 loss=0.5 acc=0.25\n");
@@ -236,6 +247,7 @@ int main(void) {
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_what_goes_back_is_no_point),
                 cmocka_unit_test(test_context),
+                cmocka_unit_test(test_lines_that_are_almost_alike),
                 cmocka_unit_test(test_blocks),
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_boxes),
