@@ -1,5 +1,6 @@
 /* A whole JSON document: kept until its outermost bracket closes, then read at once. Its file is read
- * anew when it changes, so a document that is half written is waited for. */
+ * anew when it changes, so a document that is half written is waited for. What follows it is for the
+ * stream to recognise: another document, or the log of a trainer that printed its settings first. */
 #include "formats/document.h"
 
 #include <errno.h>
@@ -18,12 +19,13 @@ enum {
 
 enum state {
         STATE_OPEN,   /* the outermost bracket is not closed yet */
-        STATE_DONE,   /* it is, and the document was read */
-        STATE_FAILED, /* it was rejected; what follows is passed over */
+        STATE_DONE,   /* it is, and the document was read or rejected */
+        STATE_FAILED, /* it has no end; what follows is passed over */
 };
 
 struct parser {
         enum state state;
+        uint64_t first_line;  /* in which it begins; 0: not known yet */
         struct buffer bytes;
         size_t scanned_bytes; /* of bytes: the brackets in these are counted */
         size_t depth;
@@ -70,7 +72,7 @@ static void reject_at(struct parser *parser, const char *at, const char *expecte
         const char *line = parser->bytes.data, *end = line + parser->scanned_bytes, *newline;
         uint64_t last_line = context->line;
 
-        context->line = 1;
+        context->line = parser->first_line;
         while ((newline = memchr(line, '\n', (size_t)(at - line)))) {
                 line = newline + 1;
                 context->line++;
@@ -79,7 +81,6 @@ static void reject_at(struct parser *parser, const char *at, const char *expecte
         line_reject(context, (struct slice){ line, (size_t)((newline ? newline : end) - line) },
                     (size_t)(at - line) + 1, expected);
         context->line = last_line;
-        parser->state = STATE_FAILED;
 }
 
 static struct slice document_of(const struct parser *parser, size_t size_bytes) {
@@ -95,12 +96,12 @@ static int read_document(struct parser *parser, size_t size_bytes, struct parse_
         const char *at = document.data, *end = at + document.size_bytes, *expected;
         bool cut;
 
+        parser->state = STATE_DONE;
         expected = json_check(&at, end, &cut);
         if (expected) {
                 reject_at(parser, at, expected, context);
                 return 0;
         }
-        parser->state = STATE_DONE;
         at = json_skip_blanks(document.data, end);
         return history_read(parser->history, (struct slice){ at, (size_t)(end - at) }, context);
 }
@@ -116,6 +117,7 @@ static void reject_unfinished(struct parser *parser, struct parse_context *conte
                 expected = "a JSON object or list";
         (void)snprintf(parser->expected, sizeof(parser->expected), "%s; nothing of the document counts", expected);
         reject_at(parser, at, parser->expected, context);
+        parser->state = STATE_FAILED;
 }
 
 static void count_lines(struct slice bytes, struct parse_context *context) {
@@ -125,32 +127,52 @@ static void count_lines(struct slice bytes, struct parse_context *context) {
                 context->line++;
 }
 
-static int take_bytes(struct parser *parser, struct slice bytes, struct parse_context *context) {
-        size_t size_bytes;
+/* How many of bytes are the document's, or -errno. */
+static ssize_t take_bytes(struct parser *parser, struct slice bytes, struct parse_context *context) {
+        size_t size_bytes, behind;
         int r = buffer_append(&parser->bytes, bytes.data, bytes.size_bytes);
 
         if (r == -ENOBUFS) {
                 line_reject(context, (struct slice){ 0 }, 0, "a document of at most 64 MiB; it is passed over");
                 parser->state = STATE_FAILED;
-                return 0;
+                return (ssize_t)bytes.size_bytes;
         }
         if (r < 0)
                 return r;
-        return find_end(parser, &size_bytes) ? read_document(parser, size_bytes, context) : 0;
+        if (!find_end(parser, &size_bytes))
+                return (ssize_t)bytes.size_bytes;
+        behind = parser->bytes.size_bytes - size_bytes;
+        r = read_document(parser, size_bytes, context);
+        return r < 0 ? r : (ssize_t)(bytes.size_bytes - behind);
+}
+
+static size_t count_blanks(struct slice bytes) {
+        const char *end = bytes.data + bytes.size_bytes;
+
+        return bytes.size_bytes > 0 ? (size_t)(json_skip_blanks(bytes.data, end) - bytes.data) : 0;
 }
 
 static ssize_t consume(struct parser *parser, struct slice bytes, bool final, struct parse_context *context) {
-        int r = 0;
+        ssize_t taken = 0;
 
-        if (bytes.size_bytes > 0)
-                count_lines(bytes, context);
+        if (parser->first_line == 0)
+                parser->first_line = context->line + 1;
         if (parser->state == STATE_OPEN && bytes.size_bytes > 0)
-                r = take_bytes(parser, bytes, context);
-        if (r == 0 && final && parser->state == STATE_OPEN && parser->bytes.size_bytes > 0)
+                taken = take_bytes(parser, bytes, context);
+        if (taken < 0)
+                return taken;
+        if (final && parser->state == STATE_OPEN && parser->bytes.size_bytes > 0)
                 reject_unfinished(parser, context);
+        if (parser->state == STATE_DONE)
+                taken += (ssize_t)count_blanks((struct slice){ bytes.data + taken, bytes.size_bytes - (size_t)taken });
+        else if (parser->state == STATE_FAILED)
+                taken = (ssize_t)bytes.size_bytes;
         if (parser->state != STATE_OPEN)
                 buffer_release(&parser->bytes);
-        return r < 0 ? r : (ssize_t)bytes.size_bytes;
+        if (taken > 0)
+                count_lines((struct slice){ bytes.data, (size_t)taken }, context);
+        context->is_over = (size_t)taken < bytes.size_bytes;
+        return taken;
 }
 
 /* --- recognising --- */

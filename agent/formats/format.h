@@ -23,6 +23,8 @@ struct filters;
 struct parse_context {
         struct slice source;             /* path, borrowed for the life of the parser */
         uint64_t line;                   /* number of the last line that was consumed; the parser counts it up */
+        bool is_over;                    /* consume() says so: what it did not take is of another format, or a
+                                          * document of its own; the stream recognises it anew */
         const struct record_sink *sink;
         const struct filters *filters;   /* --filter: how to read text instead; NULL: none */
 };

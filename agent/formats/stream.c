@@ -10,6 +10,7 @@ struct stream {
         char *source;
         struct stream_config config;
         const struct format *format; /* NULL: not known yet */
+        const struct format *last_format; /* that was known; behind a document the next one may not be yet */
         struct parser *parser;
         struct parse_context context;
         struct record_sink counting; /* counts, ranks, and hands on to the owner's */
@@ -49,7 +50,7 @@ static int open_parser(struct stream *stream, const struct format *format) {
         int r = format->open(&stream->parser);
 
         if (r == 0)
-                stream->format = format;
+                stream->format = stream->last_format = format;
         return r;
 }
 
@@ -98,6 +99,7 @@ void stream_freep(struct stream **stream) {
 
 void stream_restart(struct stream *stream) {
         close_parser(stream);
+        stream->last_format = NULL;
         buffer_clear(&stream->pending);
         stream->context.line = 0;
         stream->refused = false;
@@ -123,6 +125,16 @@ static enum recognition recognise(const struct stream *stream, struct slice head
         return RECOGNITION_NO;
 }
 
+/* Behind a document, in a file that is not read as text. */
+static void reject_rest(struct stream *stream, struct slice rest) {
+        const char *newline = memchr(rest.data, '\n', rest.size_bytes);
+
+        stream->context.line++;
+        line_reject(&stream->context, (struct slice){ rest.data, newline ? (size_t)(newline - rest.data) : rest.size_bytes }, 0,
+                    "another document, or nothing; the rest of the file is passed over");
+        stream->context.line--;
+}
+
 /* True when the format is open now. False: more is needed, the stream is refused, or *ret_error. */
 static bool find_format(struct stream *stream, struct slice head, bool final, int *ret_error) {
         const struct format *format;
@@ -131,26 +143,40 @@ static bool find_format(struct stream *stream, struct slice head, bool final, in
         *ret_error = 0;
         final = final || head.size_bytes >= STREAM_HEAD_BYTES_MAX;
         answer = recognise(stream, head, final, &format);
-        if (answer == RECOGNITION_YES)
+        if (answer == RECOGNITION_YES) {
                 *ret_error = open_parser(stream, format);
-        else if (answer == RECOGNITION_NO || final)
+        } else if (answer == RECOGNITION_NO || final) {
                 stream->refused = true;
+                if (stream->last_format)
+                        reject_rest(stream, head);
+        }
         return answer == RECOGNITION_YES && *ret_error == 0;
 }
 
 /* --- pushing --- */
 
-/* Takes what is complete from the front of bytes; returns how many bytes that was. */
+/* Takes what is complete from the front of bytes; returns how many bytes that was. What follows a
+ * document is recognised as if a file began with it. */
 static ssize_t take(struct stream *stream, struct slice bytes, bool final) {
-        uint64_t before = stream->context.line;
+        size_t size = bytes.size_bytes;
         ssize_t taken;
         int r;
 
-        if (!stream->format && !find_format(stream, bytes, final, &r))
-                return r < 0 ? r : stream->refused ? (ssize_t)bytes.size_bytes : 0;
-        taken = stream->format->consume(stream->parser, bytes, final, &stream->context);
-        stream->counts.lines += stream->context.line - before;
-        return taken;
+        do {
+                uint64_t before = stream->context.line;
+
+                if (!stream->format && !find_format(stream, bytes, final, &r))
+                        return r < 0 ? r : (ssize_t)(stream->refused ? size : size - bytes.size_bytes);
+                stream->context.is_over = false;
+                taken = stream->format->consume(stream->parser, bytes, final, &stream->context);
+                if (taken < 0)
+                        return taken;
+                stream->counts.lines += stream->context.line - before;
+                bytes = (struct slice){ bytes.data + taken, bytes.size_bytes - (size_t)taken };
+                if (stream->context.is_over)
+                        close_parser(stream);
+        } while (stream->context.is_over);
+        return (ssize_t)(size - bytes.size_bytes);
 }
 
 /* Passes over the rest of a line that is too long. */
@@ -240,7 +266,7 @@ int stream_finish(struct stream *stream) {
 }
 
 const struct format *stream_format(const struct stream *stream) {
-        return stream->format;
+        return stream->last_format;
 }
 
 bool stream_is_refused(const struct stream *stream) {

@@ -45,7 +45,8 @@ int stream_finish(struct stream *stream);
  * dropped, line numbers and header start over; a format given by name stays. */
 void stream_restart(struct stream *stream);
 
-/* The format, or NULL while it is not known. */
+/* The format, or NULL while it is not known; behind a document that of the document, until it is known
+ * what follows. */
 const struct format *stream_format(const struct stream *stream);
 
 /* Is it none of the formats? Then all that is pushed is passed over until it begins anew. */

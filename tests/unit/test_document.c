@@ -126,9 +126,19 @@ static void test_broken_documents(void **state) {
         assert_said(NULL, "{\n\"loss\": [1, 2]\n\"a\": 1}", "3:1: expected a comma or }\n");
         assert_said(NULL, "{\n\"loss\": [1, \"a\\\"]}", "2:19: expected a closing quote; nothing of the document counts\n");
         assert_said("json", "", "");
-        assert_said("json", "{\"loss\": [1, 2]} and more", "0: loss=1\n0: loss=2\n");
+        assert_said("json", "{\"loss\": [1, 2]} and more", "0: loss=1\n0: loss=2\n1:9: expected a value; nothing of the document counts\n");
+        assert_said("json", "{\n\"a\" 1}\n{\n\"loss\": [1,,\n2]}\n", "2:5: expected a colon after the key\n4:12: expected a value\n");
         assert_said("json", "\xef\xbb\xbf\n {\"loss\": [1, 2]}\n", "0: loss=1\n0: loss=2\n");
         assert_said("json", "true", "1:5: expected a JSON object or list; nothing of the document counts\n");
+}
+
+/* A trainer that prints its settings first, and one that prints a document each epoch. */
+static void test_what_follows_a_document(void **state) {
+        (void)state;
+        assert_said(NULL, "{\n  \"lr\": 0.1,\n  \"epochs\": 3\n}\nEpoch 1 loss: 0.5\nEpoch 2 loss: 0.25\n",
+                    "5: EPOCH=1 loss=0.5\n6: EPOCH=2 loss=0.25\n");
+        assert_said(NULL, "{\n  \"epoch\": 1,\n  \"loss\": 0.5\n}\n{\n  \"epoch\": 2,\n  \"loss\": 0.25\n}\n",
+                    "0: EPOCH=1 SNAPSHOT loss=0.5\n0: EPOCH=2 SNAPSHOT loss=0.25\n");
 }
 
 static enum recognition recognise(const char *text, bool final) {
@@ -204,6 +214,7 @@ int main(void) {
                 cmocka_unit_test(test_snapshots),
                 cmocka_unit_test(test_what_is_no_history),
                 cmocka_unit_test(test_broken_documents),
+                cmocka_unit_test(test_what_follows_a_document),
                 cmocka_unit_test(test_recognised_by_its_start),
                 cmocka_unit_test(test_rewritten),
                 cmocka_unit_test(test_deep_and_wide),
