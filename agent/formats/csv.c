@@ -724,12 +724,20 @@ static bool take_preamble(struct slice *head, struct slice *ret_comment, struct 
         return false;
 }
 
+/* A bar that is drawn again and again, with no newline before its end. */
+static bool is_redrawn(struct slice head) {
+        const char *carriage = memchr(head.data, '\r', head.size_bytes);
+
+        return carriage && carriage + 1 < head.data + head.size_bytes && carriage[1] != '\n' &&
+               !memchr(head.data, '\n', head.size_bytes);
+}
+
 static enum recognition recognise(struct slice head, struct slice source, bool final) {
         struct slice rest = head, comment, line;
         struct header header;
 
         if (!take_preamble(&rest, &comment, &line))
-                return final ? RECOGNITION_NO : RECOGNITION_MORE;
+                return final || is_redrawn(head) ? RECOGNITION_NO : RECOGNITION_MORE;
         if (strchr("{[<|", line.data[0]) || !find_header(line, comment, source, &header))
                 return RECOGNITION_NO;
         if (header.layout)

@@ -240,6 +240,9 @@ static struct name_class classify(struct slice name) {
         /* The key table has "batch" too, for files whose only x it is. */
         if (class.key.role == KEY_STEP && words.n > 0 && strncmp(words.word[words.n - 1], "batch", 5) == 0)
                 class.key.rank = NAMES_BATCH_RANK;
+        /* "Episode: 3, Steps: 200" is an episode of so many steps; in "Episode 3, step 200" it goes on. */
+        if (class.key.role == KEY_STEP && words.n > 0 && strcmp(words.word[words.n - 1], "episode") == 0)
+                class.key.rank = key_of(SLICE("steps")).rank;
         class.is_unmistakable = class.is_unmistakable && class.kind == METRIC_RESULT;
         return class;
 }

@@ -295,6 +295,20 @@ static bool has_x_at(const struct table *table, struct slice cell) {
         return cell_number(cell, true, &value, &total) && isfinite(value) && value >= 0;
 }
 
+static bool is_whole(struct slice cell) {
+        for (size_t i = 0; i < cell.size_bytes; i++)
+                if (!isdigit((unsigned char)cell.data[i]))
+                        return false;
+        return cell.size_bytes > 0;
+}
+
+/* A data frame that is printed has its index in front, which has no name: "0      1   0.5", with the epoch
+ * second. */
+static bool has_index(const struct table *table, const struct slice *cells, size_t n) {
+        return table->style == TABLE_GAPS && table->x_column == 0 && n == table->n_columns + 1 && is_whole(cells[0]) &&
+               is_whole(cells[1]);
+}
+
 int table_take_row(struct table *table, struct slice line, struct draft *draft) {
         struct slice cells[TABLE_COLUMNS_MAX];
         size_t n, x;
@@ -304,6 +318,8 @@ int table_take_row(struct table *table, struct slice line, struct draft *draft) 
                 return 0;
         line = cut_bar(line);
         n = table_split(line, table->style, cells);
+        if (has_index(table, cells, n))
+                memmove(cells, cells + 1, --n * sizeof(*cells));
         x = table->x_column == SIZE_MAX ? 0 : table->x_column;
         draft_start(draft);
         if (n >= 2 && n > x && has_x_at(table, cells[x]) && (x == 0 || n == table->n_columns))

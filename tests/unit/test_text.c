@@ -79,6 +79,16 @@ static void test_lines_that_are_almost_alike(void **state) {
         (void)state;
         assert_text("step 1 recall@5: 0.5\nstep 2 recall@10: 0.25\n", "1: STEP=1 recall@5=0.5\n2: STEP=2 recall@10=0.25\n");
         assert_text("epoch 1 loss: 0.5 highest acc: 0.75\n", "1: EPOCH=1 loss=0.5\n");
+        assert_text("Episode: 1, Steps: 200, Reward: 0.5\nEpisode: 2, Steps: 150, Reward: 1.5\n",
+                    "1: STEP=1 Reward=0.5\n2: STEP=2 Reward=1.5\n");
+        assert_text("Episode 1, step 200, reward: 0.5\n", "1: STEP=200 reward=0.5\n");
+}
+
+/* print(frame): its index has no name. */
+static void test_an_index_is_no_column(void **state) {
+        (void)state;
+        assert_text("done\n   epoch  loss   acc\n0      1   0.5  0.25\n1      2  0.25   0.5\n",
+                    "3: EPOCH=1 loss=0.5 acc=0.25\n4: EPOCH=2 loss=0.25 acc=0.5\n");
 }
 
 static void test_blocks(void **state) {
@@ -248,6 +258,7 @@ int main(void) {
                 cmocka_unit_test(test_what_goes_back_is_no_point),
                 cmocka_unit_test(test_context),
                 cmocka_unit_test(test_lines_that_are_almost_alike),
+                cmocka_unit_test(test_an_index_is_no_column),
                 cmocka_unit_test(test_blocks),
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_boxes),
