@@ -325,12 +325,19 @@ static bool says_it_is_over(struct slice text) {
         return false;
 }
 
+static bool is_one_word(struct slice name) {
+        for (size_t i = 0; i < name.size_bytes; i++)
+                if (!isalpha((unsigned char)name.data[i]))
+                        return false;
+        return true;
+}
+
 /* A line that only says where: what follows is there. */
 static void take_place(struct parser *parser, const struct reading *reading, struct slice text, struct parse_context *context) {
         if (memchr(text.data, '=', text.size_bytes) && (parser->is_indented || reader_is_shouted(parser->reader.scan->items[0].name)))
                 return; /* EPOCH=3 in a list of variables */
-        if (text.data[0] == '"' || text.data[0] == '\'')
-                return; /* "profile_step": 1, in settings that are printed as JSON */
+        if ((text.data[0] == '"' || text.data[0] == '\'') && !is_one_word(parser->reader.scan->items[0].name))
+                return; /* "profile_step": 1, in settings that are printed as JSON; but "epoch": 1 of a result is one */
         if (!reading->is_first_x || reading->place == PLACE_BARE || parser->reader.scan->n_words > 6 || says_it_is_over(text))
                 return;
         end_block(parser, context);

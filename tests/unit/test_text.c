@@ -84,6 +84,14 @@ static void test_lines_that_are_almost_alike(void **state) {
         assert_text("Episode 1, step 200, reward: 0.5\n", "1: STEP=200 reward=0.5\n");
 }
 
+/* One that is printed over several lines, where the file does not begin with it. */
+static void test_documents_within_text(void **state) {
+        (void)state;
+        assert_text("training\n{\n  \"epoch\": 1,\n  \"loss\": 0.5\n}\n{\n  \"epoch\": 2,\n  \"loss\": 0.25\n}\n",
+                    "4: EPOCH=1 loss=0.5\n8: EPOCH=2 loss=0.25\n");
+        assert_text("{\n  \"profile_step\": 1,\n  \"dropout\": 0.5\n}\n", "");
+}
+
 /* print(frame): its index has no name. */
 static void test_an_index_is_no_column(void **state) {
         (void)state;
@@ -258,6 +266,7 @@ int main(void) {
                 cmocka_unit_test(test_what_goes_back_is_no_point),
                 cmocka_unit_test(test_context),
                 cmocka_unit_test(test_lines_that_are_almost_alike),
+                cmocka_unit_test(test_documents_within_text),
                 cmocka_unit_test(test_an_index_is_no_column),
                 cmocka_unit_test(test_blocks),
                 cmocka_unit_test(test_rows),
