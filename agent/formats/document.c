@@ -27,8 +27,7 @@ struct parser {
         enum state state;
         uint64_t first_line;  /* in which it begins; 0: not known yet */
         struct buffer bytes;
-        size_t scanned_bytes; /* of bytes: the brackets in these are counted */
-        size_t depth;
+        size_t depth;         /* of brackets at the end of bytes */
         bool in_text, escaped;
         struct history *history;
         char expected[EXPECTED_BYTES];
@@ -52,16 +51,17 @@ static void scan_byte(struct parser *parser, char c) {
 }
 
 /* True when the outermost bracket is closed within bytes, behind *ret_size. */
-static bool find_end(struct parser *parser, size_t *ret_size) {
-        while (parser->scanned_bytes < parser->bytes.size_bytes) {
-                char c = parser->bytes.data[parser->scanned_bytes++];
+static bool find_end(struct parser *parser, struct slice bytes, size_t *ret_size) {
+        for (size_t i = 0; i < bytes.size_bytes; i++) {
+                char c = bytes.data[i];
 
                 scan_byte(parser, c);
                 if (parser->depth == 0 && !parser->in_text && (c == '}' || c == ']')) {
-                        *ret_size = parser->scanned_bytes;
+                        *ret_size = i + 1;
                         return true;
                 }
         }
+        *ret_size = bytes.size_bytes;
         return false;
 }
 
@@ -69,7 +69,7 @@ static bool find_end(struct parser *parser, size_t *ret_size) {
 
 /* The line in which the byte at `at` is, and its column; context->line is that of the last byte. */
 static void reject_at(struct parser *parser, const char *at, const char *expected, struct parse_context *context) {
-        const char *line = parser->bytes.data, *end = line + parser->scanned_bytes, *newline;
+        const char *line = parser->bytes.data, *end = line + parser->bytes.size_bytes, *newline;
         uint64_t last_line = context->line;
 
         context->line = parser->first_line;
@@ -83,16 +83,16 @@ static void reject_at(struct parser *parser, const char *at, const char *expecte
         context->line = last_line;
 }
 
-static struct slice document_of(const struct parser *parser, size_t size_bytes) {
-        struct slice document = { parser->bytes.data, size_bytes };
+static struct slice document_of(const struct parser *parser) {
+        struct slice document = buffer_slice(&parser->bytes);
 
         if (slice_starts_with(document, SLICE("\xef\xbb\xbf")))
                 document = (struct slice){ document.data + 3, document.size_bytes - 3 };
         return document;
 }
 
-static int read_document(struct parser *parser, size_t size_bytes, struct parse_context *context) {
-        struct slice document = document_of(parser, size_bytes);
+static int read_document(struct parser *parser, struct parse_context *context) {
+        struct slice document = document_of(parser);
         const char *at = document.data, *end = at + document.size_bytes, *expected;
         bool cut;
 
@@ -108,7 +108,7 @@ static int read_document(struct parser *parser, size_t size_bytes, struct parse_
 
 /* The writer may be in the middle of it; then the file changes again, and is read from its start. */
 static void reject_unfinished(struct parser *parser, struct parse_context *context) {
-        struct slice document = document_of(parser, parser->bytes.size_bytes);
+        struct slice document = document_of(parser);
         const char *at = document.data, *expected;
         bool cut;
 
@@ -129,21 +129,18 @@ static void count_lines(struct slice bytes, struct parse_context *context) {
 
 /* How many of bytes are the document's, or -errno. */
 static ssize_t take_bytes(struct parser *parser, struct slice bytes, struct parse_context *context) {
-        size_t size_bytes, behind;
-        int r = buffer_append(&parser->bytes, bytes.data, bytes.size_bytes);
+        size_t size_bytes;
+        bool is_whole = find_end(parser, bytes, &size_bytes);
+        int r = buffer_append(&parser->bytes, bytes.data, size_bytes);
 
         if (r == -ENOBUFS) {
                 line_reject(context, (struct slice){ 0 }, 0, "a document of at most 64 MiB; it is passed over");
                 parser->state = STATE_FAILED;
                 return (ssize_t)bytes.size_bytes;
         }
-        if (r < 0)
-                return r;
-        if (!find_end(parser, &size_bytes))
-                return (ssize_t)bytes.size_bytes;
-        behind = parser->bytes.size_bytes - size_bytes;
-        r = read_document(parser, size_bytes, context);
-        return r < 0 ? r : (ssize_t)(bytes.size_bytes - behind);
+        if (r == 0 && is_whole)
+                r = read_document(parser, context);
+        return r < 0 ? r : (ssize_t)size_bytes;
 }
 
 static size_t count_blanks(struct slice bytes) {
@@ -163,7 +160,7 @@ static ssize_t consume(struct parser *parser, struct slice bytes, bool final, st
                 return taken;
         if (final && parser->state == STATE_OPEN && parser->bytes.size_bytes > 0)
                 reject_unfinished(parser, context);
-        if (parser->state == STATE_DONE)
+        if (parser->state == STATE_DONE && bytes.size_bytes > 0)
                 taken += (ssize_t)count_blanks((struct slice){ bytes.data + taken, bytes.size_bytes - (size_t)taken });
         else if (parser->state == STATE_FAILED)
                 taken = (ssize_t)bytes.size_bytes;

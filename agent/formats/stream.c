@@ -14,6 +14,8 @@ struct stream {
         struct parser *parser;
         struct parse_context context;
         struct record_sink counting; /* counts, ranks, and hands on to the owner's */
+        enum source_rank rank;       /* of the first history; what follows a document is the same source */
+        bool has_rank;
         struct buffer pending;       /* an unfinished line, or what is not recognised yet */
         struct stream_counts counts;
         bool refused;                /* of no known format */
@@ -26,7 +28,11 @@ static void take_record(void *userdata, const struct record *record) {
         struct stream *stream = userdata;
         struct record ranked = *record;
 
-        ranked.rank = stream->config.is_named ? SOURCE_NAMED : stream->format->rank;
+        if (!stream->has_rank && !record->is_snapshot) {
+                stream->rank = stream->format->rank;
+                stream->has_rank = true;
+        }
+        ranked.rank = stream->config.is_named ? SOURCE_NAMED : stream->has_rank ? stream->rank : stream->format->rank;
         stream->counts.records++;
         stream->config.sink->take_record(stream->config.sink->userdata, &ranked);
 }
@@ -100,6 +106,7 @@ void stream_freep(struct stream **stream) {
 void stream_restart(struct stream *stream) {
         close_parser(stream);
         stream->last_format = NULL;
+        stream->has_rank = false;
         buffer_clear(&stream->pending);
         stream->context.line = 0;
         stream->refused = false;
@@ -172,7 +179,8 @@ static ssize_t take(struct stream *stream, struct slice bytes, bool final) {
                 if (taken < 0)
                         return taken;
                 stream->counts.lines += stream->context.line - before;
-                bytes = (struct slice){ bytes.data + taken, bytes.size_bytes - (size_t)taken };
+                if (taken > 0) /* at the end there may be none, and no data either */
+                        bytes = (struct slice){ bytes.data + taken, bytes.size_bytes - (size_t)taken };
                 if (stream->context.is_over)
                         close_parser(stream);
         } while (stream->context.is_over);

@@ -237,7 +237,7 @@ static int take_chunk(struct file *file, struct slice chunk) {
         keep_head(file, chunk);
         file->offset_bytes += chunk.size_bytes;
         tell(file);
-        if (stream_is_refused(file->stream)) {
+        if (stream_is_refused(file->stream) && !is_document(file)) {
                 log_debug("%s: neither text nor of a known format, not followed", file->path);
                 file->given_up = true;
         } else if (is_document(file) && file->offset_bytes > DOCUMENT_BYTES_MAX) {

@@ -130,6 +130,32 @@ def test_a_document_that_is_rewritten_counts_once(write, start):
     assert status["nonFinite"] == {"loss": 1}
 
 
+def test_a_document_with_a_rest_behind_it_is_read_again(start):
+    """A shorter version was written over a longer one, without cutting it."""
+    agent = start()
+    file = agent.dir / "trainer_state.json"
+    file.write_text(trainer_state(3) + "\n;\nend\nof it\nand more\n")
+    agent.wait_for(lambda status: status.get("epoch") == 1.5)
+    with open(file, "r+") as same:
+        same.write(trainer_state(5))
+    agent.wait_for(lambda status: status.get("epoch") == 2.5)
+    assert agent.stop()["agent"]["rejected"] == 1
+
+
+def test_a_log_behind_settings_grows(start):
+    """The file is a document at first, and text from then on."""
+    agent = start()
+    file = agent.dir / "stdout.log"
+    file.write_text('{\n  "lr": 0.1,\n  "hidden": [64, 64]\n}\n')
+    append(agent.dir / "other.jsonl", {"epoch": 1, "other": 1})
+    agent.wait_for_accepted(1)
+    for n in range(1, 4):
+        with open(file, "a") as log:
+            log.write(f"Epoch {n} loss: {1 / n:.4f}\n")
+        agent.wait_for(lambda status: "loss" in status["values"] and curve(status, "loss").get(n) is not None)
+    assert curve(agent.stop(), "loss") == {1: 1.0, 2: 0.5, 3: 0.3333}
+
+
 def test_half_a_document_says_nothing(start):
     agent = start()
     file = agent.dir / "trainer_state.json"

@@ -43,6 +43,26 @@ static void test_restart(void **state) {
         assert_string_equal(buffer_string(&said), "2: EPOCH=1 loss=0.5\n1: EPOCH=1 a=1\n");
 }
 
+static void take_rank(void *userdata, const struct record *record) {
+        (void)buffer_printf(userdata, "%d", record->rank == SOURCE_STRUCTURED);
+}
+
+/* A document and the log behind it are one source of one rank: else neither would go on the other's curve. */
+static void test_one_source_has_one_rank(void **state) {
+        CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 16);
+        const struct record_sink sink = { .userdata = &said, .take_record = take_rank, .take_reject = said_reject };
+        const struct stream_config config = { .source = SLICE("test"), .sink = &sink };
+        CLEANUP(stream_freep) struct stream *stream = NULL;
+
+        (void)state;
+        assert_int_equal(stream_new(&stream, &config), 0);
+        push(stream, "[{\"epoch\":1,\"loss\":0.5},\n{\"epoch\":2,\"loss\":0.25}]\nEpoch 3 loss: 0.5\n");
+        assert_string_equal(buffer_string(&said), "111");
+        stream_restart(stream);
+        push(stream, "{\n\"lr\": 0.1\n}\nEpoch 1 loss: 0.5\n");
+        assert_string_equal(buffer_string(&said), "1110");
+}
+
 static void test_counts(void **state) {
         CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 16);
         const struct record_sink sink = { .userdata = &said, .take_record = said_record, .take_reject = said_reject };
@@ -72,6 +92,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_line_over_the_limit_is_one_reject),
                 cmocka_unit_test(test_restart),
+                cmocka_unit_test(test_one_source_has_one_rank),
                 cmocka_unit_test(test_counts),
                 cmocka_unit_test(test_a_named_format_needs_no_recognition),
         };
