@@ -667,10 +667,7 @@ static int take_unwrapped(struct parser *parser, struct slice text, struct parse
 static int take_frame(struct parser *parser, const struct frame *frame, struct parse_context *context) {
         int r;
 
-        if (!frame->is_line)
-                context->line++; /* the line that is being drawn; taken back below */
-        else
-                context->line++;
+        context->line++; /* of a line that is still being drawn it is taken back below */
         r = take_text(parser, frame->text, context);
         if (!frame->is_line)
                 context->line--;
