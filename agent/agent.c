@@ -328,6 +328,16 @@ static void looked(void *userdata) {
                 changed(agent, false);
 }
 
+static void lost(void *userdata, const char *path, uint64_t lost_bytes) {
+        struct agent *agent = userdata;
+
+        agent->facts.agent.lost_bytes += lost_bytes;
+        log_error("%s: was truncated or deleted before its last %llu bytes were read: they are lost", path,
+                  (unsigned long long)lost_bytes);
+        if (!agent->is_ending)
+                changed(agent, false);
+}
+
 /* --- from the API server --- */
 
 static void learned(void *userdata) {
@@ -556,7 +566,9 @@ static int set_up_tail(struct agent *agent) {
                 .n_own = options->to != NULL,
                 .filters = options->filters,
                 .sink = &agent->sink,
+                .follow_symlinks = options->follow_symlinks,
                 .looked = looked,
+                .lost = lost,
                 .userdata = agent,
         };
 

@@ -1,8 +1,8 @@
 # Completion of experiments-agent in bash.
 _experiments_agent() {
         local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-        local flags="--dir --metrics --filter --to --server --ca-file --token-file --client-cert --client-key
-                --namespace --job --output --interval --axis --aggregate --objective --owner --watch
+        local flags="--dir --metrics --filter --to --state --server --ca-file --token-file --client-cert --client-key
+                --namespace --job --output --interval --axis --aggregate --objective --owner --follow-symlinks --watch
                 --verbose --log-format --help --version"
 
         COMPREPLY=()
@@ -15,7 +15,7 @@ _experiments_agent() {
                 return
         fi
         case $before in
-        --dir|--to|-d|-t) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+        --dir|--to|--state|-d|-t) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
         --metrics|--ca-file|--token-file|--client-cert|--client-key|-m)
                 mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
         --axis) mapfile -t COMPREPLY < <(compgen -W "auto epoch step trial row" -- "$word") ;;

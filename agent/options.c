@@ -38,6 +38,7 @@ struct option_row {
         }
 
 TEXT_OPTION(dir)
+TEXT_OPTION(state)
 TEXT_OPTION(to)
 TEXT_OPTION(ca_file)
 TEXT_OPTION(token_file)
@@ -60,6 +61,7 @@ TEXT_OPTION(completion_index)
                 return NULL;                                                         \
         }
 
+FLAG_OPTION(follow_symlinks)
 FLAG_OPTION(watch)
 FLAG_OPTION(verbose)
 FLAG_OPTION(help)
@@ -262,6 +264,8 @@ static const struct option_row rows[] = {
           "of text, take what this matches: group 1 is a name, group 2 a value; may be repeated" },
         { "to", 't', "DIR", "EXPERIMENTS_TO", NULL, apply_to,
           "publish as a file: DIR/JOB.json, ready for kubectl apply" },
+        { "state", 0, "DIR", "EXPERIMENTS_STATE", NULL, apply_state,
+          "keep in DIR what a restart goes on with (default: .agent in --dir)" },
         { "server", 's', "URL", "EXPERIMENTS_SERVER", NULL, apply_server,
           "publish to this API server (default: the pod's cluster)" },
         { "ca-file", 0, "FILE", "EXPERIMENTS_CA_FILE", NULL, apply_ca_file,
@@ -288,6 +292,8 @@ static const struct option_row rows[] = {
           "the metric that matters, min or max (default: the Experiment's)" },
         { "owner", 0, "KIND", "EXPERIMENTS_OWNER", NULL, apply_owner,
           "who owns the Result: auto (experiment, else job), experiment, job or none" },
+        { "follow-symlinks", 0, NULL, "EXPERIMENTS_FOLLOW_SYMLINKS", NULL, apply_follow_symlinks,
+          "in a directory that is searched, follow links that lead out of it, too" },
         { "watch", 'w', NULL, "EXPERIMENTS_WATCH", NULL, apply_watch,
           "watch the Result, so that a stop request arrives within a second" },
         { "verbose", 'v', NULL, "EXPERIMENTS_VERBOSE", NULL, apply_verbose, "log every step" },

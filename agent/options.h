@@ -26,7 +26,7 @@ struct options {
         size_t n_metrics;
         struct filters *filters; /* owned; NULL: none */
 
-        const char *to;
+        const char *to, *state;
         const char *server, *ca_file, *token_file, *client_cert, *client_key;
         const char *namespace_name, *job;
         const char *output;
@@ -37,7 +37,7 @@ struct options {
         char *objective; /* owned */
         enum goal goal;
         enum owner owner;
-        bool watch, verbose, help, version;
+        bool follow_symlinks, watch, verbose, help, version;
         enum log_format log_format;
 
         /* Without a flag: identity as the downward API and the original's launcher give it. */

@@ -1,5 +1,6 @@
 /* Follows metrics files: directories, globs and named files, those that are there and those that
- * come later. inotify says when to look; where it cannot, everything is looked at once a second. */
+ * come later, whatever becomes of them: renamed, copied and truncated, replaced, deleted. inotify says
+ * when to look; where it cannot be relied on, everything is looked at once a second. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +10,7 @@
 #include "formats/format.h"
 #include "loop/loop.h"
 #include "result/record.h"
+#include "source/file.h"
 
 struct tail;
 
@@ -24,9 +26,12 @@ struct tail_config {
         size_t n_places;
         const char *const *own;          /* directories that are ours and never a source */
         size_t n_own;
+        bool follow_symlinks;            /* also those in a searched directory that lead out of it */
         const struct filters *filters;   /* --filter; borrowed; NULL: none */
         const struct record_sink *sink;  /* borrowed */
         void (*looked)(void *userdata);  /* files were looked at, whether or not there was a record */
+        /* A file was truncated or deleted before so many bytes of it were read. */
+        void (*lost)(void *userdata, const char *path, uint64_t lost_bytes);
         void *userdata;
 };
 
@@ -34,6 +39,13 @@ struct tail_config {
 int tail_new(struct tail **ret_tail, struct loop *loop, const struct tail_config *config);
 struct tail *tail_free(struct tail *tail); /* NULL allowed; returns NULL */
 void tail_freep(struct tail **tail);
+
+/* Goes on with a file where it was left; before the first turn of the loop. 0 or -ENOMEM. */
+int tail_go_on(struct tail *tail, const struct file_kept *kept, bool is_stray);
+/* Calls back with each file that said something: what to go on with. The first result that is not 0 ends it
+ * and is returned. */
+typedef int (*tail_keep)(void *userdata, const struct file_kept *kept, bool is_stray);
+int tail_each(const struct tail *tail, tail_keep keep, void *userdata);
 
 /* Reads all that is there now, and takes unfinished last lines as complete. For the end: what is
  * written afterwards is not followed. */

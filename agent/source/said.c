@@ -1,0 +1,116 @@
+#include "source/said.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CAPACITY_FIRST = 64 };
+
+/* --- hashes --- */
+
+static uint64_t mix(uint64_t value) {
+        value = (value ^ (value >> 32)) * 0x9e3779b97f4a7c15u;
+        return value ^ (value >> 29);
+}
+
+static uint64_t hash_number(uint64_t salt, double value) {
+        uint64_t bits;
+
+        memcpy(&bits, &value, sizeof(bits));
+        return mix(bits + salt * 0x9e3779b97f4a7c15u);
+}
+
+/* The order of metrics does not matter: some trainers write columns in another order each time. */
+static uint64_t hash_record(const struct record *record) {
+        uint64_t hash = hash_number(1, record->epoch) + hash_number(2, record->step) +
+                        hash_number(3, record->trial) + hash_number(4, record->row);
+
+        for (size_t i = 0; i < record->n_metrics; i++)
+                hash += hash_number(record->metrics[i].name.size_bytes + 5, record->metrics[i].value);
+        return hash;
+}
+
+static bool reserve(struct said *said, size_t index) {
+        size_t capacity = said->capacity ? said->capacity * 2 : CAPACITY_FIRST;
+        uint32_t *hashes;
+
+        if (index < said->capacity)
+                return true;
+        if (index >= SAID_MAX)
+                return false;
+        hashes = reallocarray(said->hashes, capacity, sizeof(*hashes));
+        if (!hashes)
+                return false;
+        said->hashes = hashes;
+        said->capacity = capacity;
+        return true;
+}
+
+/* --- taking --- */
+
+/* The same record at the same place as before? */
+static enum saying compare(struct said *said, size_t index, uint32_t hash) {
+        if (index < said->n_hashes && said->hashes[index] == hash)
+                return SAYING_AGAIN;
+        if (reserve(said, index)) {
+                said->hashes[index] = hash;
+                if (index >= said->n_hashes)
+                        said->n_hashes = index + 1;
+        }
+        return SAYING_NEW;
+}
+
+enum saying said_take_record(struct said *said, const struct record *record) {
+        uint64_t hash = hash_record(record), index = said->n_records++;
+
+        said->chain = mix(said->chain + hash);
+        if (said->is_contradicted)
+                return SAYING_HANDED_ON;
+        if (index >= said->replay_records)
+                return compare(said, index, (uint32_t)(hash ^ (hash >> 32)));
+        if (said->n_records == said->replay_records)
+                said->is_contradicted = said->chain != said->replay_chain;
+        return SAYING_HANDED_ON;
+}
+
+enum saying said_take_reject(struct said *said) {
+        return said->is_contradicted || said->n_rejects++ < said->replay_rejects ? SAYING_HANDED_ON : SAYING_NEW;
+}
+
+/* --- starting --- */
+
+void said_release(struct said *said) {
+        free(said->hashes);
+        *said = (struct said){ 0 };
+}
+
+void said_start_over(struct said *said) {
+        said->n_records = said->chain = said->n_rejects = 0;
+        said->replay_records = said->replay_chain = said->replay_rejects = 0;
+        said->is_contradicted = false;
+}
+
+void said_replay(struct said *said) {
+        uint64_t records = said_records(said), chain = said_chain(said), rejects = said_rejects(said);
+
+        said_start_over(said);
+        said->replay_records = records;
+        said->replay_chain = chain;
+        said->replay_rejects = rejects;
+}
+
+void said_end_replay(struct said *said) {
+        said->is_contradicted = said->is_contradicted || said->n_records < said->replay_records;
+        said->replay_records = said->replay_chain = said->replay_rejects = 0;
+}
+
+uint64_t said_records(const struct said *said) {
+        return said->n_records < said->replay_records ? said->replay_records : said->n_records;
+}
+
+uint64_t said_chain(const struct said *said) {
+        return said->n_records < said->replay_records ? said->replay_chain : said->chain;
+}
+
+uint64_t said_rejects(const struct said *said) {
+        return said->n_rejects < said->replay_rejects ? said->replay_rejects : said->n_rejects;
+}
