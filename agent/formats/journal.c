@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "formats/crc.h"
+#include "base/crc.h"
 
 enum {
         BLOCK_BYTES = 32 * 1024,

@@ -2,7 +2,7 @@
 
 #include <endian.h>
 
-#include "formats/crc.h"
+#include "base/crc.h"
 
 enum {
         LENGTH_BYTES = 8,

@@ -7,7 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "formats/crc.h"
+#include "base/crc.h"
 #include "formats/stream.h"
 #include "formats/tfevents.h"
 

@@ -3,7 +3,7 @@
 
 #include <endian.h>
 
-#include "formats/crc.h"
+#include "base/crc.h"
 #include "said.h"
 
 enum { BYTES_MAX = 4 * 1024 * 1024 };

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "formats/crc.h"
+#include "base/crc.h"
 #include "formats/journal.h"
 
 enum { BYTES_MAX = 8 * 1024 * 1024, BLOCK_BYTES = 32 * 1024 };

@@ -1,4 +1,4 @@
-#include "formats/crc.h"
+#include "base/crc.h"
 
 #include <endian.h>
 #include <stdbool.h>
