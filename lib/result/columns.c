@@ -138,7 +138,7 @@ static enum aggregate rule_for(const struct fold_config *config, const char *nam
 
 static void metric_set_name(struct metric_state *metric, struct slice raw, const char *name) {
         (void)snprintf(metric->name, sizeof(metric->name), "%s", name);
-        if (raw.size_bytes <= sizeof(metric->raw)) {
+        if (raw.size_bytes > 0 && raw.size_bytes <= sizeof(metric->raw)) {
                 memcpy(metric->raw, raw.data, raw.size_bytes);
                 metric->raw_bytes = raw.size_bytes;
         }
@@ -146,8 +146,7 @@ static void metric_set_name(struct metric_state *metric, struct slice raw, const
         metric->kind = metric_kind_of(slice_from(name));
 }
 
-static int metric_new(struct metric_state **ret_metric, const struct fold *fold, struct slice raw,
-                      const char *name) {
+int metric_new(struct metric_state **ret_metric, const struct fold *fold, struct slice raw, const char *name) {
         struct metric_state *metric = calloc(1, sizeof(*metric));
 
         if (!metric)
@@ -315,15 +314,17 @@ static bool has_place(const struct fold *fold, const struct metric_state *metric
                                           : metric->kind < last->kind && !is_objective(fold, last);
 }
 
-static void make_place(struct fold *fold) {
-        const struct metric_state *last;
+void metrics_drop_last(struct fold *fold) {
+        const struct metric_state *last = fold->metrics[fold->n_metrics - 1];
 
-        if (fold->n_metrics < fold->config.metrics_max)
-                return;
-        last = fold->metrics[fold->n_metrics - 1];
         leave_out(fold, slice_from(last->name), last->name);
         retire(fold, last->name);
         remove_at(fold, fold->n_metrics - 1);
+}
+
+static void make_place(struct fold *fold) {
+        if (fold->n_metrics == fold->config.metrics_max)
+                metrics_drop_last(fold);
 }
 
 /* Remembers another source that says it: the one that counts most, so that notes do not flap. */

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/slice.h"
 #include "result/record.h"
 
@@ -130,3 +131,17 @@ bool fold_has_finite(const struct fold *fold);
 /* What people should know: which source x and the metrics are taken from, where several say them.
  * Short lines of well-formed UTF-8; returns how many. */
 size_t fold_notes(const struct fold *fold, char ret_notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1]);
+
+/* --- on disk --- */
+
+/* Appends the fold as bytes (proto/state/fold.proto), out of which fold_unpack() makes one that goes on
+ * as this one would. 0, -ENOBUFS (out's limit), -ENOMEM. */
+int fold_pack(const struct fold *fold, struct buffer *out);
+
+/* Into a fold that fold_new() has just made. What its configuration says holds from here on:
+ *   axis         another than when it was packed: -EBADMSG, since rows cannot be folded again
+ *   rules        values that are folded stay as they are, those that come are folded by the new rules
+ *   metrics_max  the lowest in rank leave and are counted as left out
+ * An objective that was set already stays. 0; -EBADMSG: no fold can be like that, whatever says so;
+ * -ENOMEM. On error the fold is as it was. */
+int fold_unpack(struct fold *fold, struct slice bytes);

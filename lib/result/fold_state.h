@@ -4,7 +4,8 @@
  *   columns.c  metrics: their names, who owns them, their rank
  *   rows.c     the rows that all columns share
  *   fold.c     the x axis, and the way of a record into rows and columns
- *   notes.c    what people should know of it */
+ *   notes.c    what people should know of it
+ *   fold_pack.c  its bytes on disk, and back */
 #pragma once
 
 #include "result/fold.h"
@@ -20,6 +21,8 @@ enum {
         RETIRED_MAX = FOLD_METRICS_MAX,
         HINTS_MAX = 64,
         PATH_BYTES_MAX = 4096,    /* PATH_MAX of Linux */
+        CLAIM_HISTORY = 16,       /* by how much a history beats a snapshot */
+        CLAIM_MAX = 1 + CLAIM_HISTORY + 2 * SOURCE_NAMED + 1,
 };
 
 /* How much a source's word counts, more for a higher number. A history beats a snapshot, then the
@@ -127,7 +130,11 @@ struct metric_state *metric_find(struct fold *fold, struct slice raw, size_t hin
 /* Gives the name a column where it may have one, and takes it from sources that count less; what
  * those had said is gone then. 0 or -ENOMEM. */
 int metric_claim(struct fold *fold, struct slice raw, size_t hint, uint8_t origin);
+/* Of this name, with the aggregate that the configuration says, in no fold yet. 0 or -ENOMEM. */
+int metric_new(struct metric_state **ret_metric, const struct fold *fold, struct slice raw, const char *name);
 void metrics_sort(struct fold *fold);
+/* The last in rank leaves, and is counted as left out. */
+void metrics_drop_last(struct fold *fold);
 void metric_free(struct metric_state *metric);
 /* A value that is not finite leaves a gap where the last value counts, and nothing elsewhere. */
 void accumulator_add(struct accumulator *accumulator, enum aggregate aggregate, double value);

@@ -38,9 +38,7 @@ static bool is_secondary(struct slice path) {
 }
 
 static claim_t claim_of(const struct record *record, bool secondary) {
-        enum { HISTORY = 16 };
-
-        return (claim_t)(1 + (record->is_snapshot ? 0 : HISTORY) + 2 * (int)record->rank + !secondary);
+        return (claim_t)(1 + (record->is_snapshot ? 0 : CLAIM_HISTORY) + 2 * (int)record->rank + !secondary);
 }
 
 /* --- the table --- */
