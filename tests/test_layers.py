@@ -9,12 +9,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MAY_INCLUDE = {
     "lib/base": [],
     "lib/loop": ["lib/base"],
+    "lib/store": ["lib/base"],
     "lib/result": ["lib/base"],
     "lib/kube": ["lib/loop", "lib/base"],
     "agent/formats": ["lib/result", "lib/base"],
     "agent/source": ["agent/formats", "lib/result", "lib/loop", "lib/base"],
     "agent/publish": ["lib/kube", "lib/result", "lib/loop", "lib/base"],
-    "agent": ["agent/source", "agent/formats", "agent/publish", "lib/kube", "lib/result", "lib/loop", "lib/base"],
+    "agent": ["agent/source", "agent/formats", "agent/publish", "lib/kube", "lib/result", "lib/store", "lib/loop",
+              "lib/base"],
 }
 MADE_BY_THE_BUILD = {"version.h"}
 

@@ -58,7 +58,7 @@ static struct shape make_shape(uint64_t seed) {
         shape.n_names = one_in(3) ? 60 : 1 + below(8);
         shape.has_epochs = below(3) > 0;
         shape.has_steps = one_in(2);
-        shape.has_trials = one_in(5);
+        shape.has_trials = one_in(4);
         shape.has_rows = one_in(5);
         shape.is_wild = one_in(2);
         shape.config.axis = one_in(3) ? (enum axis)below(AXIS_AUTO + 1) : AXIS_AUTO;
@@ -93,11 +93,11 @@ static struct slice make_name(const struct shape *shape, char name[static NAME_B
 static void make_x(const struct shape *shape, struct record *record, size_t i) {
         double n = shape->is_wild && one_in(6) ? (double)below(30) : (double)i / 3;
 
-        if (shape->has_epochs && !one_in(4))
+        if (shape->has_epochs && !shape->has_trials && !one_in(4))
                 record->epoch = shape->is_wild && one_in(8) ? n / 4 : floor(n / 4) + (double)below(2);
-        if (shape->has_steps && !one_in(5))
+        if (shape->has_steps && !shape->has_trials && !one_in(5))
                 record->step = floor(n * 10);
-        if (shape->has_trials && one_in(2))
+        if (shape->has_trials && !one_in(3))
                 record->trial = floor(n);
         if (shape->has_rows)
                 record->row = (double)i;
@@ -137,9 +137,13 @@ static void make_record(const struct shape *shape, struct made *made, size_t i) 
 
 static void write_patch(const struct fold *fold, struct buffer *out) {
         const struct result_identity identity = { .name = "job-1" };
-        const struct result_facts facts = { .phase = PHASE_RUNNING, .attempt = { .exit_code = -1, .restarts = -1 } };
+        struct result_facts facts = { .phase = PHASE_RUNNING, .attempt = { .exit_code = -1, .restarts = -1 } };
+        char notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1];
 
         buffer_clear(out);
+        facts.agent.n_notes = fold_notes(fold, notes);
+        for (size_t i = 0; i < facts.agent.n_notes; i++)
+                facts.agent.notes[i] = notes[i];
         assert_int_equal(result_write_patch(out, &identity, fold, &facts), 0);
 }
 
@@ -149,6 +153,7 @@ static void assert_same(const struct fold *a, const struct fold *b) {
         write_patch(a, &patch_a);
         write_patch(b, &patch_b);
         assert_string_equal(buffer_string(&patch_b), buffer_string(&patch_a));
+        assert_int_equal(fold_ended(a), fold_ended(b));
 }
 
 static void pack(const struct fold *fold, struct buffer *packed) {
