@@ -18,6 +18,7 @@
 #include "result/fold.h"
 #include "result/result.h"
 #include "source/tail.h"
+#include "state.h"
 #include "version.h"
 
 enum {
@@ -49,7 +50,8 @@ struct agent {
 
         struct record_sink sink;
         struct tail *tail;
-        const char *own[1];
+        const char *own[2];
+        struct state *state;
 
         struct kube *kube;
         struct api *api;         /* NULL: not to a server */
@@ -209,6 +211,7 @@ static int write_patch(void *userdata, struct buffer *out) {
         struct agent *agent = userdata;
         struct result_identity identity = identity_view(&agent->identity);
 
+        (void)state_save(agent->state);
         update_facts(agent);
         return result_write_patch(out, &identity, agent->fold, &agent->facts);
 }
@@ -227,6 +230,7 @@ static void write_file(struct agent *agent) {
         struct result_identity identity = identity_view(&agent->identity);
         int r;
 
+        (void)state_save(agent->state);
         update_facts(agent);
         r = result_write_manifest(&manifest, &identity, agent->fold, &agent->facts);
         if (r == 0 && slice_equal(buffer_slice(&manifest), buffer_slice(&agent->file)))
@@ -264,6 +268,7 @@ static void file_changed(struct agent *agent, bool now) {
 }
 
 static void changed(struct agent *agent, bool now) {
+        state_changed(agent->state);
         file_changed(agent, now);
         if (agent->api && now)
                 api_changed_now(agent->api);
@@ -297,6 +302,7 @@ static void take_reject(void *userdata, const struct reject *reject) {
 
         if (fold_accepted(agent->fold) == 0)
                 note_close_call(agent, reject->source, reject->line, reject->text);
+        state_changed(agent->state);
         if (n > REJECTS_NAMED)
                 return;
         log_warning("%.*s:%llu:%zu: expected %s", (int)reject->source.size_bytes, reject->source.data,
@@ -379,6 +385,10 @@ static void finished(void *userdata, int result) {
 
 static void publish_end(struct agent *agent) {
         agent->facts.completion_us = loop_wall_us(agent->loop);
+        if (agent->state) {
+                state_changed(agent->state);
+                (void)state_sync(agent->state);
+        }
         if (agent->file_timer) {
                 loop_timer_clear(agent->file_timer);
                 write_file(agent);
@@ -563,7 +573,7 @@ static int set_up_tail(struct agent *agent) {
                 .places = options->metrics,
                 .n_places = options->n_metrics,
                 .own = agent->own,
-                .n_own = options->to != NULL,
+                .n_own = options->to ? 2 : 1,
                 .filters = options->filters,
                 .sink = &agent->sink,
                 .follow_symlinks = options->follow_symlinks,
@@ -571,15 +581,18 @@ static int set_up_tail(struct agent *agent) {
                 .lost = lost,
                 .userdata = agent,
         };
+        int r;
 
         directory.path = options->dir;
         if (options->n_metrics == 0) {
                 config.places = &directory;
                 config.n_places = 1;
         }
-        agent->own[0] = options->to;
+        agent->own[0] = state_directory(agent->state);
+        agent->own[1] = options->to;
         agent->sink = (struct record_sink){ agent, take_record, take_reject, take_passed };
-        return tail_new(&agent->tail, agent->loop, &config);
+        r = tail_new(&agent->tail, agent->loop, &config);
+        return r == 0 ? state_go_on(agent->state, agent->tail) : r;
 }
 
 /* A flag that is given says where; in a pod everything is where the kubelet puts it. */
@@ -629,6 +642,15 @@ static bool is_published(const struct options *options) {
         return !options->completion_index || strcmp(options->completion_index, "0") == 0;
 }
 
+static int set_up_state(struct agent *agent) {
+        struct state_parts parts = { .identity = &agent->identity, .fold = agent->fold, .facts = &agent->facts };
+        int r = state_new(&agent->state, agent->loop, agent->options->state, agent->options->dir);
+
+        if (r == 0)
+                r = state_read(agent->state, &parts);
+        return r < 0 && r != -ENOMEM ? EXIT_USAGE : r;
+}
+
 /* The publishers come last: from there on, things happen. */
 static int set_up(struct agent *agent) {
         const struct options *options = agent->options;
@@ -638,6 +660,8 @@ static int set_up(struct agent *agent) {
                 log_info("completion index %s: only index 0 of an Indexed Job publishes", options->completion_index);
                 return 0;
         }
+        if (r == 0)
+                r = set_up_state(agent);
         if (r == 0)
                 r = set_up_tail(agent);
         if (r == 0 && options->to)
@@ -675,8 +699,8 @@ int agent_new(struct agent **ret_agent, const struct options *options) {
         agent->file = BUFFER_INIT(OBJECT_BYTES_MAX);
         if (r == 0)
                 r = set_up(agent);
-        if (r < 0)
-                return cannot_start("the agent cannot start", r);
+        if (r != 0)
+                return r > 0 ? r : cannot_start("the agent cannot start", r);
         *ret_agent = STEAL(agent);
         return 0;
 }
@@ -688,6 +712,7 @@ struct agent *agent_free(struct agent *agent) {
         api_free(agent->api);
         kube_free(agent->kube);
         tail_free(agent->tail);
+        state_free(agent->state);
         loop_timer_free(agent->file_timer);
         fold_free(agent->fold);
         buffer_release(&agent->file);

@@ -98,11 +98,6 @@ void said_replay(struct said *said) {
         said->replay_rejects = rejects;
 }
 
-void said_end_replay(struct said *said) {
-        said->is_contradicted = said->is_contradicted || said->n_records < said->replay_records;
-        said->replay_records = said->replay_chain = said->replay_rejects = 0;
-}
-
 uint64_t said_records(const struct said *said) {
         return said->n_records < said->replay_records ? said->replay_records : said->n_records;
 }

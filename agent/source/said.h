@@ -18,7 +18,8 @@ struct said {
         size_t n_hashes, capacity;
         uint64_t n_records, chain; /* since the last start; chain: a hash of them in their order */
         uint64_t n_rejects;
-        /* Until so many have come again, they were handed on before a restart of ours. */
+        /* Until so many have come again, they were handed on before a restart of ours. The last may come
+         * later than it came then, when an unfinished line was taken as the last one. */
         uint64_t replay_records, replay_chain, replay_rejects;
         bool is_contradicted;      /* it said something else this time */
 };
@@ -37,9 +38,6 @@ void said_start_over(struct said *said);
 /* It is read from its start only to get where we were: the first n_records records and n_rejects
  * rejects were handed on. */
 void said_replay(struct said *said);
-
-/* We are where we were: what was said on the way has to be what was said then. */
-void said_end_replay(struct said *said);
 
 /* Counts one more. */
 enum saying said_take_record(struct said *said, const struct record *record);

@@ -1,0 +1,429 @@
+#include "state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "state/state.pb-c.h"
+#include "store/store.h"
+#include "version.h"
+
+enum {
+        SAVE_MS = 1000, /* after a change, at the latest */
+        SYNC_MS = 1000, /* after it was written, at the latest */
+};
+
+struct state {
+        struct loop *loop;
+        struct loop_timer *save_timer, *sync_timer;
+        struct store *store; /* NULL: not to be had yet */
+        char *directory;
+        bool is_given;
+        struct state_parts parts;
+        State__State *read;  /* until the files are gone on with; else NULL */
+        bool is_restored, is_changed;
+        int failure;         /* the last one that was logged; 0: all is well */
+};
+
+/* --- the directory --- */
+
+static bool is_there_later(const struct state *state, int r) {
+        return r == -ENOENT && !state->is_given;
+}
+
+static int refuse(const struct state *state, int r) {
+        if (r == -EPROTONOSUPPORT)
+                log_error("%s: keeps the state of a newer agent, which this one (%s) does not understand: it is left alone; "
+                          "use that agent, or another --state", state->directory, EXPERIMENTS_VERSION);
+        else if (r == -EBUSY)
+                log_error("%s: another agent keeps its state there: two would count everything twice", state->directory);
+        else
+                log_error("--state %s: expected a directory that can be written to: %s", state->directory, strerror(-r));
+        return r;
+}
+
+/* Once for each thing that goes wrong, and once when it is over. */
+static int note_failure(struct state *state, int r) {
+        if (r < 0 && r != state->failure && !is_there_later(state, r))
+                log_warning("%s: state cannot be kept: %s; all goes on, but a restart would go on from earlier",
+                            state->directory, strerror(-r));
+        else if (r == 0 && state->failure < 0 && !is_there_later(state, state->failure))
+                log_info("%s: state is kept again", state->directory);
+        state->failure = r;
+        return r;
+}
+
+static int open_store(struct state *state) {
+        return state->store ? 0 : store_open(&state->store, state->directory);
+}
+
+/* A slot that is no good is no news where it was cut off by a kill; but if the newest was changed by others,
+ * somebody should know why counts went back. */
+static void say_slots(const struct state *state) {
+        const struct store_slot *slots = store_slots(state->store);
+
+        for (size_t i = 0; i < STORE_SLOTS; i++)
+                if (slots[i].condition != STORE_SLOT_ABSENT && slots[i].condition != STORE_SLOT_INTACT)
+                        log_warning("%s/%s: %s%s%s; the generation before it is used", state->directory, store_slot_name(i),
+                                    store_condition_text(slots[i].condition), slots[i].error ? ": " : "",
+                                    slots[i].error ? strerror(-slots[i].error) : "");
+}
+
+/* --- writing --- */
+
+static struct ProtobufCBinaryData binary(const struct buffer *buffer, size_t from, size_t size) {
+        return (struct ProtobufCBinaryData){ size, (uint8_t *)buffer->data + from };
+}
+
+static int pack(const ProtobufCMessage *message, struct buffer *out) {
+        size_t size = protobuf_c_message_get_packed_size(message);
+        int r = buffer_reserve(out, size);
+
+        if (r < 0)
+                return r;
+        protobuf_c_message_pack(message, (uint8_t *)out->data + out->size_bytes);
+        out->size_bytes += size;
+        return 0;
+}
+
+/* protobuf-c takes texts and arrays that it only reads as if they were its own. */
+static char *text_of(const char *text) {
+        union {
+                const char *in;
+                char *out;
+        } cast = { .in = text ? text : "" };
+
+        return cast.out;
+}
+
+static uint32_t *array_of(const uint32_t *array) {
+        union {
+                const uint32_t *in;
+                uint32_t *out;
+        } cast = { .in = array };
+
+        return cast.out;
+}
+
+struct packed_files {
+        struct buffer bytes;
+        size_t *ends; /* in bytes, of each */
+        size_t n, capacity;
+};
+
+static int pack_file(void *userdata, const struct file_kept *kept, bool is_stray) {
+        struct packed_files *files = userdata;
+        State__File message = STATE__FILE__INIT;
+        int r;
+
+        if (files->n == files->capacity) {
+                size_t capacity = files->capacity ? files->capacity * 2 : 16;
+                size_t *ends = reallocarray(files->ends, capacity, sizeof(*ends));
+
+                if (!ends)
+                        return -ENOMEM;
+                files->ends = ends;
+                files->capacity = capacity;
+        }
+        message.path = text_of(kept->path);
+        message.source = text_of(kept->source);
+        message.device = kept->id.device;
+        message.inode = kept->id.inode;
+        message.born_ns = kept->id.born_ns;
+        message.size_bytes = (uint64_t)kept->size_bytes;
+        message.written_ns = kept->written_ns;
+        message.offset_bytes = kept->print.offset_bytes;
+        message.head_hash = kept->print.head_hash;
+        message.tail_hash = kept->print.tail_hash;
+        message.records = kept->records;
+        message.records_hash = kept->chain;
+        message.rejects = kept->rejects;
+        message.n_said = kept->n_said;
+        message.said = array_of(kept->said);
+        message.is_stray = is_stray;
+        r = pack(&message.base, &files->bytes);
+        if (r == 0)
+                files->ends[files->n++] = files->bytes.size_bytes;
+        return r;
+}
+
+static State__Run run_of(const struct identity *identity) {
+        State__Run run = STATE__RUN__INIT;
+
+        run.namespace_name = text_of(identity->namespace_name);
+        run.job = text_of(identity->job);
+        run.job_uid = text_of(identity->job_uid);
+        run.pod = text_of(identity->pod);
+        run.pod_uid = text_of(identity->pod_uid);
+        return run;
+}
+
+static State__Facts facts_of(const struct result_facts *facts) {
+        State__Facts kept = STATE__FACTS__INIT;
+
+        kept.phase = facts->phase;
+        kept.start_us = facts->start_us;
+        kept.last_report_us = facts->last_report_us;
+        kept.rejected = facts->agent.rejected;
+        kept.lost_bytes = facts->agent.lost_bytes;
+        kept.attempt = facts->attempt.number;
+        kept.restarts = facts->attempt.restarts;
+        return kept;
+}
+
+/* Puts it together out of what each part packs by itself. */
+static int pack_state(struct state *state, const struct packed_files *files, const struct buffer *fold, struct buffer *out) {
+        CLEANUP(cleanup_free) ProtobufCBinaryData *list = calloc(files->n + 1, sizeof(*list));
+        State__Run run = run_of(state->parts.identity);
+        State__Facts facts = facts_of(state->parts.facts);
+        State__State message = STATE__STATE__INIT;
+
+        if (!list)
+                return -ENOMEM;
+        for (size_t i = 0, from = 0; i < files->n; from = files->ends[i++])
+                list[i] = binary(&files->bytes, from, files->ends[i] - from);
+        message.written_us = loop_wall_us(state->loop);
+        message.version = text_of(EXPERIMENTS_VERSION);
+        message.run = &run;
+        message.facts = &facts;
+        message.fold = binary(fold, 0, fold->size_bytes);
+        message.n_files = files->n;
+        message.files = list;
+        return pack(&message.base, out);
+}
+
+static int write_state(struct state *state) {
+        CLEANUP(buffer_release) struct buffer fold = BUFFER_INIT(STORE_BYTES_MAX), out = BUFFER_INIT(STORE_BYTES_MAX);
+        struct packed_files files = { .bytes = BUFFER_INIT(STORE_BYTES_MAX) };
+        int r = fold_pack(state->parts.fold, &fold);
+
+        if (r == 0 && state->parts.tail)
+                r = tail_each(state->parts.tail, pack_file, &files);
+        if (r == 0)
+                r = pack_state(state, &files, &fold, &out);
+        buffer_release(&files.bytes);
+        free(files.ends);
+        return r == 0 ? store_write(state->store, buffer_slice(&out)) : r;
+}
+
+int state_save(struct state *state) {
+        int r;
+
+        if (!state->is_changed || !state->parts.tail)
+                return 0;
+        r = open_store(state);
+        if (r == 0)
+                r = write_state(state);
+        state->is_changed = r < 0;
+        if (r == 0 && !loop_timer_is_set(state->sync_timer))
+                loop_timer_set(state->sync_timer, SYNC_MS);
+        if (r < 0 && !is_there_later(state, r))
+                loop_timer_set(state->save_timer, SAVE_MS);
+        else
+                loop_timer_clear(state->save_timer);
+        return note_failure(state, r);
+}
+
+int state_sync(struct state *state) {
+        int r = state_save(state);
+
+        loop_timer_clear(state->sync_timer);
+        if (r == 0 && state->store)
+                r = note_failure(state, store_sync(state->store));
+        if (r < 0 && state->store)
+                loop_timer_set(state->sync_timer, SYNC_MS);
+        return r;
+}
+
+void state_changed(struct state *state) {
+        state->is_changed = true;
+        if (!loop_timer_is_set(state->save_timer))
+                loop_timer_set(state->save_timer, SAVE_MS);
+}
+
+static void on_save_timer(void *userdata) {
+        (void)state_save(userdata);
+}
+
+static void on_sync_timer(void *userdata) {
+        (void)state_sync(userdata);
+}
+
+/* --- reading --- */
+
+static bool is_same_text(const char *a, const char *b) {
+        return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* A Job of that name, in this namespace. One that was made anew under it is a new attempt of the same. */
+static bool is_of_this_run(const struct state *state, const State__Run *run) {
+        const struct identity *identity = state->parts.identity;
+
+        if (run && is_same_text(run->job, identity->job) && is_same_text(run->namespace_name, identity->namespace_name))
+                return true;
+        log_info("%s: keeps the state of Job %s, not of %s: begun anew", state->directory, run ? run->job : "?",
+                 identity->job);
+        return false;
+}
+
+static void take_facts(struct state *state, const State__State *read) {
+        struct result_facts *facts = state->parts.facts;
+        const State__Facts *kept = read->facts;
+        bool is_new_pod = state->parts.identity->pod_uid && read->run->pod_uid[0] &&
+                          !is_same_text(state->parts.identity->pod_uid, read->run->pod_uid);
+
+        if (!kept)
+                return;
+        if (kept->phase == PHASE_PENDING || kept->phase == PHASE_RUNNING)
+                facts->phase = (enum phase)kept->phase;
+        else if (fold_accepted(state->parts.fold) > 0)
+                facts->phase = PHASE_RUNNING;
+        facts->start_us = kept->start_us;
+        facts->last_report_us = kept->last_report_us;
+        facts->agent.rejected = kept->rejected;
+        facts->agent.lost_bytes = kept->lost_bytes;
+        facts->attempt.restarts = is_new_pod ? -1 : kept->restarts;
+        if (facts->attempt.number > 0 && kept->attempt > 0) /* where no server counts them */
+                facts->attempt.number = kept->attempt + is_new_pod;
+}
+
+static int take_state(struct state *state, State__State *read) {
+        int r;
+
+        if (!is_of_this_run(state, read->run))
+                return 0;
+        r = fold_unpack(state->parts.fold, (struct slice){ (const char *)read->fold.data, read->fold.len });
+        if (r == -EBADMSG) {
+                log_warning("%s: was kept with other rules than the flags have now: files are read anew", state->directory);
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        take_facts(state, read);
+        log_info("%s: going on where the last agent was: %llu records of %zu files", state->directory,
+                 (unsigned long long)fold_accepted(state->parts.fold), read->n_files);
+        state->is_restored = true;
+        return 0;
+}
+
+int state_read(struct state *state, const struct state_parts *parts) {
+        CLEANUP(buffer_release) struct buffer bytes = BUFFER_INIT(STORE_BYTES_MAX);
+        State__State *read = NULL;
+        int r;
+
+        state->parts = *parts;
+        if (!state->store)
+                return 0;
+        r = store_read(state->store, &bytes);
+        say_slots(state);
+        if (r == STORE_NEWER)
+                return refuse(state, -EPROTONOSUPPORT);
+        if (r != 0)
+                return r == STORE_ABSENT || r == -ENOENT ? 0 : refuse(state, r);
+        read = state__state__unpack(NULL, bytes.size_bytes, (const uint8_t *)bytes.data);
+        if (!read) {
+                log_warning("%s: is not as any agent writes it: begun anew", state->directory);
+                return 0;
+        }
+        r = take_state(state, read);
+        if (state->is_restored)
+                state->read = STEAL(read);
+        else
+                state__state__free_unpacked(read, NULL);
+        return r;
+}
+
+static int go_on_with(struct tail *tail, const State__File *file) {
+        struct file_kept kept = {
+                .path = file->path,
+                .source = file->source,
+                .id = { file->device, file->inode, file->born_ns },
+                .size_bytes = (int64_t)file->size_bytes,
+                .written_ns = file->written_ns,
+                .print = { file->offset_bytes, file->head_hash, file->tail_hash },
+                .records = file->records,
+                .chain = file->records_hash,
+                .rejects = file->rejects,
+                .said = file->said,
+                .n_said = file->n_said < SAID_MAX ? file->n_said : SAID_MAX,
+        };
+
+        return *kept.path && *kept.source ? tail_go_on(tail, &kept, file->is_stray) : 0;
+}
+
+int state_go_on(struct state *state, struct tail *tail) {
+        int r = 0;
+
+        state->parts.tail = tail;
+        for (size_t i = 0; state->read && i < state->read->n_files && r == 0; i++) {
+                ProtobufCBinaryData bytes = state->read->files[i];
+                State__File *file = state__file__unpack(NULL, bytes.len, bytes.data);
+
+                if (file)
+                        r = go_on_with(tail, file);
+                if (file)
+                        state__file__free_unpacked(file, NULL);
+        }
+        if (state->read)
+                state__state__free_unpacked(STEAL(state->read), NULL);
+        return r;
+}
+
+/* --- the state as a whole --- */
+
+static int try_open(struct state *state) {
+        int r = open_store(state);
+
+        if (r == -EBUSY || (r < 0 && state->is_given))
+                return refuse(state, r);
+        (void)note_failure(state, r);
+        return 0;
+}
+
+int state_new(struct state **ret_state, struct loop *loop, const char *given, const char *dir) {
+        struct state *state = calloc(1, sizeof(*state));
+        int r;
+
+        if (!state)
+                return -ENOMEM;
+        state->loop = loop;
+        state->is_given = given != NULL;
+        if (asprintf(&state->directory, "%s%s", given ? given : dir, given ? "" : "/.agent") < 0)
+                state->directory = NULL;
+        r = state->directory ? loop_timer_new(&state->save_timer, loop, on_save_timer, state) : -ENOMEM;
+        if (r == 0)
+                r = loop_timer_new(&state->sync_timer, loop, on_sync_timer, state);
+        if (r == 0)
+                r = try_open(state);
+        if (r < 0) {
+                state_free(state);
+                return r;
+        }
+        *ret_state = state;
+        return 0;
+}
+
+struct state *state_free(struct state *state) {
+        if (!state)
+                return NULL;
+        loop_timer_free(state->save_timer);
+        loop_timer_free(state->sync_timer);
+        store_free(state->store);
+        if (state->read)
+                state__state__free_unpacked(state->read, NULL);
+        free(state->directory);
+        free(state);
+        return NULL;
+}
+
+bool state_is_restored(const struct state *state) {
+        return state->is_restored;
+}
+
+const char *state_directory(const struct state *state) {
+        return state->directory;
+}
