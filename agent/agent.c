@@ -69,13 +69,15 @@ struct agent {
 
 /* Text of others as part of a message: well-formed, without control characters. */
 static void put_clean(struct buffer *out, struct slice text) {
-        while (text.size_bytes > 0) {
-                size_t n = utf8_character(text), used = n ? n : 1;
-                bool is_shown = n > 0 && (unsigned char)text.data[0] >= ' ' && text.data[0] != 0x7f;
+        size_t before = out->size_bytes;
 
-                (void)buffer_append(out, is_shown ? text.data : "?", is_shown ? n : 1);
-                text = (struct slice){ text.data + used, text.size_bytes - used };
+        while (text.size_bytes > 0) {
+                size_t n = utf8_character(text);
+
+                (void)buffer_append(out, n > 0 ? text.data : "?", n > 0 ? n : 1);
+                text = (struct slice){ text.data + (n ? n : 1), text.size_bytes - (n ? n : 1) };
         }
+        utf8_hide_controls(out->data + before, out->size_bytes - before);
 }
 
 /* Keeps the text of a buffer, cut to the place's size. */

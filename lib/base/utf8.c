@@ -53,3 +53,14 @@ size_t utf8_cut(struct slice text, size_t max_bytes) {
                 size--;
         return size;
 }
+
+void utf8_hide_controls(char *text, size_t size_bytes) {
+        for (size_t i = 0; i < size_bytes; i++) {
+                uint8_t byte = (uint8_t)text[i], next = i + 1 < size_bytes ? (uint8_t)text[i + 1] : 0;
+
+                if (byte < ' ' || byte == 0x7f)
+                        text[i] = '?';
+                else if (byte == 0xc2 && is_between(next, 0x80, 0x9f))
+                        text[i] = text[i + 1] = '?';
+        }
+}

@@ -24,7 +24,7 @@ static uint64_t hash_name(struct slice name) {
         return hash;
 }
 
-/* Copies name as well-formed UTF-8, with '?' for each byte that is not, cut so that names that
+/* Copies name as well-formed UTF-8, with '?' for each byte that is not or that is a control character's, cut so that names that
  * differ stay different. */
 static void name_clean(struct slice name, char ret_name[static FOLD_NAME_BYTES_MAX + 1]) {
         struct slice rest = name;
@@ -44,6 +44,7 @@ static void name_clean(struct slice name, char ret_name[static FOLD_NAME_BYTES_M
                 size += n ? n : 1;
                 rest = (struct slice){ rest.data + (n ? n : 1), rest.size_bytes - (n ? n : 1) };
         }
+        utf8_hide_controls(ret_name, size);
         if (is_long)
                 (void)snprintf(ret_name + size, HASH_BYTES + 1, "~%08x", (unsigned)hash_name(name));
         else

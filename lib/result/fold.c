@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "result/fold_state.h"
 
 /* --- the axis --- */
@@ -252,6 +253,7 @@ static int note_path(char **place, struct slice path) {
         copy = strndup(path.data, path.size_bytes);
         if (!copy)
                 return -ENOMEM;
+        utf8_hide_controls(copy, strlen(copy));
         free(*place);
         *place = copy;
         return 0;

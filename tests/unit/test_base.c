@@ -120,10 +120,19 @@ static void test_instants(void **state) {
         assert_string_equal(text, "2026-01-02T03:04:05Z");
 }
 
+static void test_control_characters_are_hidden(void **state) {
+        char text[] = "a\x1b[31mb\x7f\xc2\x9b" "c\xc2\xa9\n";
+
+        (void)state;
+        utf8_hide_controls(text, sizeof(text) - 1);
+        assert_string_equal(text, "a?[31mb???c\xc2\xa9?");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_what_does_not_fit_leaves_a_buffer_as_it_was),
                 cmocka_unit_test(test_utf8_characters),
+                cmocka_unit_test(test_control_characters_are_hidden),
                 cmocka_unit_test(test_json_out),
                 cmocka_unit_test(test_the_first_error_of_json_out_stays),
                 cmocka_unit_test(test_instants),
