@@ -247,17 +247,17 @@ static void look_at_directory(struct tail *tail, const char *path, const struct 
 
 /* --- places --- */
 
-/* Watches a directory, or its nearest ancestor that is there. */
+/* Watches a directory for what comes into it, or its nearest ancestor that is there. */
 static void watch_nearest(struct tail *tail, const char *path) {
         char directory[PATH_MAX];
 
         (void)snprintf(directory, sizeof(directory), "%s", path);
-        while (!watches_directory(tail->watches, directory)) {
+        while (!watches_names(tail->watches, directory)) {
                 char *parent = dirname(directory);
 
                 tail->waits_for_parent = true;
                 if (strcmp(parent, ".") == 0 || strcmp(parent, "/") == 0) {
-                        (void)watches_directory(tail->watches, parent);
+                        (void)watches_names(tail->watches, parent);
                         return;
                 }
                 memmove(directory, parent, strlen(parent) + 1);
@@ -269,6 +269,13 @@ static void watch_parent(struct tail *tail, const char *path) {
 
         (void)snprintf(copy, sizeof(copy), "%s", path);
         watch_nearest(tail, dirname(copy));
+}
+
+static void watch_files_beside(struct tail *tail, const char *path) {
+        char copy[PATH_MAX];
+
+        (void)snprintf(copy, sizeof(copy), "%s", path);
+        (void)watches_directory(tail->watches, dirname(copy));
 }
 
 /* A link on the way may come to lead elsewhere: that is seen in the directory that it lies in. */
@@ -315,7 +322,7 @@ static void look_at_glob(struct tail *tail, const struct tail_place *place) {
         if (glob(place->path, GLOB_NOSORT, NULL, &found) != 0)
                 return;
         for (size_t i = 0; i < found.gl_pathc; i++) {
-                watch_parent(tail, found.gl_pathv[i]);
+                watch_files_beside(tail, found.gl_pathv[i]);
                 look_at_entry(tail, found.gl_pathv[i], &children, NULL);
         }
         globfree(&found);
@@ -340,6 +347,7 @@ static void look_at_place(struct tail *tail, const struct tail_place *place) {
                 set_root(tail, place, place->path);
                 look_at_directory(tail, place->path, &status, NULL);
         } else if (S_ISREG(status.mode)) {
+                watch_files_beside(tail, place->path);
                 look_at_file(tail, place->path, &status);
         } else {
                 pass_over(tail, place->path, status.mode, "");

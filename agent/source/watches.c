@@ -16,9 +16,9 @@
 
 enum { EVENTS_BYTES = 16 * 1024 };
 
-#define DIRECTORY_EVENTS                                                                           \
-        (IN_CREATE | IN_MODIFY | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | \
-         IN_MOVE_SELF | IN_ONLYDIR)
+/* IN_MASK_ADD: a directory may be watched for both. */
+#define NAME_EVENTS (IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD)
+#define DIRECTORY_EVENTS (NAME_EVENTS | IN_MODIFY | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM)
 #define FILE_EVENTS (IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF)
 
 /* How far a file system's events can be relied on. */
@@ -146,17 +146,25 @@ static void forget_directory(struct watches *watches, int watch) {
         *directory = watches->directories[--watches->n_directories];
 }
 
-bool watches_directory(struct watches *watches, const char *path) {
-        int watch;
+static bool watch(struct watches *watches, const char *path, uint32_t events) {
+        int number;
 
         if (watches->inotify < 0)
                 return access(path, F_OK) == 0;
-        watch = inotify_add_watch(watches->inotify, path, DIRECTORY_EVENTS);
-        if (watch < 0 && (errno == ENOENT || errno == ENOTDIR))
+        number = inotify_add_watch(watches->inotify, path, events);
+        if (number < 0 && (errno == ENOENT || errno == ENOTDIR))
                 return false;
-        if (watch < 0 || remember_directory(watches, watch, path) < 0)
-                go_blind(watches, path, watch < 0 ? errno : ENOMEM);
+        if (number < 0 || remember_directory(watches, number, path) < 0)
+                go_blind(watches, path, number < 0 ? errno : ENOMEM);
         return true;
+}
+
+bool watches_directory(struct watches *watches, const char *path) {
+        return watch(watches, path, DIRECTORY_EVENTS);
+}
+
+bool watches_names(struct watches *watches, const char *path) {
+        return watch(watches, path, NAME_EVENTS);
 }
 
 int watches_file(struct watches *watches, int fd) {
