@@ -11,13 +11,14 @@ struct wire {
         uint16_t major, minor;
         uint32_t crc;
         uint64_t generation, durable, size_bytes;
-        uint32_t zero, header_crc;
+        uint32_t header_crc;
+        uint8_t is_suspect, zero[3];
 };
 
 /* So that the one after it can be counted as well. */
 #define GENERATIONS_MAX (UINT64_MAX / 2)
 
-_Static_assert(sizeof(struct wire) == HEADER_BYTES, "no padding");
+_Static_assert(sizeof(struct wire) == HEADER_BYTES && offsetof(struct wire, is_suspect) == HEADER_SUSPECT_AT, "as in header.h");
 
 static const char magic[HEADER_MAGIC_BYTES] = { '\x8d', 'E', 'X', 'P', 'S', 'T', '\r', '\n' };
 
@@ -44,6 +45,7 @@ void header_write(const struct header *header, char ret_bytes[static HEADER_BYTE
                 .generation = htole64(header->generation),
                 .durable = htole64(header->durable),
                 .size_bytes = htole64(header->size_bytes),
+                .is_suspect = header->is_suspect,
         };
 
         memcpy(wire.magic, magic, sizeof(magic));
@@ -66,6 +68,7 @@ bool header_read(const char bytes[static HEADER_BYTES], struct header *ret_heade
                 .generation = le64toh(wire.generation),
                 .durable = le64toh(wire.durable),
                 .size_bytes = le64toh(wire.size_bytes),
+                .is_suspect = wire.is_suspect != 0,
         };
         return header_has_magic(bytes) && le32toh(wire.header_crc) == crc_of(&wire) && ret_header->generation > 0 &&
                ret_header->generation < GENERATIONS_MAX && ret_header->size_bytes <= STORE_BYTES_MAX;

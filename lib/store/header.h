@@ -7,18 +7,20 @@
  *   16  8  generation, from 1
  *   24  8  the newest generation that was known to be on the disk itself when this was written; 0: none
  *   32  8  bytes of the blob that follows
- *   40  4  0
- *   44  4  CRC-32C of the bytes above */
+ *   40  4  CRC-32C of the bytes above
+ *   44  1  0; 1: to sync this file has failed (written afterwards, and so not in the CRC)
+ *   45  3  0 */
 #pragma once
 
 #include "store/store.h"
 
-enum { HEADER_BYTES = 48, HEADER_MAGIC_BYTES = 8 };
+enum { HEADER_BYTES = 48, HEADER_MAGIC_BYTES = 8, HEADER_SUSPECT_AT = 44 };
 
 struct header {
         uint16_t major, minor;
         uint32_t crc;
         uint64_t generation, durable, size_bytes;
+        bool is_suspect;
 };
 
 struct header header_of(struct slice bytes, uint64_t generation, uint64_t durable);

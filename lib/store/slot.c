@@ -79,6 +79,7 @@ void slot_describe(struct store_slot *slot, const struct header *header, enum st
         slot->size_bytes = header->size_bytes;
         slot->major = header->major;
         slot->minor = header->minor;
+        slot->is_suspect = header->is_suspect;
 }
 
 static int look_inside(int fd, uint64_t file_bytes, struct store_slot *slot, struct buffer *ret_bytes) {
@@ -221,4 +222,12 @@ int slot_write(int fd, const struct header *header, struct slice bytes) {
 
         header_write(header, head);
         return write_all(fd, parts);
+}
+
+void slot_suspect(int fd) {
+        ssize_t n;
+
+        do
+                n = pwrite(fd, "\1", 1, HEADER_SUSPECT_AT);
+        while (n < 0 && errno == EINTR);
 }

@@ -17,5 +17,8 @@ int slot_look_at(int fd, struct store_slot *ret_slot, struct buffer *ret_bytes);
 int slot_open(int directory, const char *name, bool is_fresh, bool *ret_created);
 /* Writes a generation to its start; what is behind it stays, and is not looked at. 0 or negative errno. */
 int slot_write(int fd, const struct header *header, struct slice bytes);
+/* Notes in a slot that to sync it has failed, so that also the next process knows. Where even that cannot
+ * be written, nothing can. */
+void slot_suspect(int fd);
 /* What a header says of its slot. */
 void slot_describe(struct store_slot *slot, const struct header *header, enum store_condition condition);

@@ -28,7 +28,8 @@ struct store {
         size_t newest;       /* the slot of the newest intact generation, or none */
         size_t durable;      /* the newest slot that is known to be on the disk itself, or none */
         int written;         /* the newest slot's file until it was synced; -1: none, or not by us */
-        bool is_suspect[STORE_SLOTS]; /* to sync it failed: what is in this file is never durable */
+        bool is_settled;     /* false: `durable` is not known yet */
+        bool is_suspect[STORE_SLOTS]; /* to sync it has, or may have, failed: this file is never durable */
         bool entries_are_new, directory_is_new; /* perhaps not synced yet */
 };
 
@@ -75,26 +76,15 @@ static size_t find_newest(const struct store_slot slots[static STORE_SLOTS], enu
         return newest;
 }
 
-/* The slot that was known to be on the disk itself when the newest generation was written, or none. */
-static size_t find_durable(const struct store *store) {
-        uint64_t generation = store->newest == none ? 0 : store->slots[store->newest].durable;
-
-        for (size_t i = 0; i < STORE_SLOTS; i++)
-                if (store->slots[i].condition == STORE_SLOT_INTACT && store->slots[i].generation == generation)
-                        return i;
-        return none;
-}
-
-/* Of what a process before us wrote, only what the newest generation says of that is known to be
- * durable: to sync it proves nothing, since that process may have been told of an error already. */
 static int store_look(struct store *store) {
         int r = look_at_slots(store->directory, store->slots);
 
         store->newest = find_newest(store->slots, STORE_SLOT_INTACT);
-        store->durable = find_durable(store);
+        store->durable = none;
+        store->is_settled = false;
         store->entries_are_new = store->directory_is_new = true;
         for (size_t i = 0; i < STORE_SLOTS; i++) {
-                store->is_suspect[i] = false;
+                store->is_suspect[i] = store->slots[i].condition != STORE_SLOT_INTACT || store->slots[i].is_suspect;
                 if (store->slots[i].generation > store->generation)
                         store->generation = store->slots[i].generation;
         }
@@ -236,6 +226,83 @@ int store_load(const char *directory, size_t slot, struct buffer *ret_bytes) {
         return r < 0 ? r : looked.condition == STORE_SLOT_INTACT ? 0 : -EBADMSG;
 }
 
+/* --- what is on the disk itself --- */
+
+static int sync_parent(int directory) {
+        CLEANUP(cleanup_close) int fd = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+/* fsync(2): that a file is synced does not mean that its entry in the directory is on the disk. */
+static int sync_entries(struct store *store) {
+        int r = 0;
+
+        if (store->entries_are_new && fsync(store->directory) < 0)
+                return -errno;
+        store->entries_are_new = false;
+        if (store->directory_is_new)
+                r = sync_parent(store->directory);
+        store->directory_is_new = store->directory_is_new && r < 0;
+        return r;
+}
+
+/* Linux says once that a page could not be written, and holds it for clean from then on: that a retry
+ * succeeds means nothing (fsync(2), since 4.13). What was dirty may be in any file but the durable one, or
+ * may be its directory entry, so each of them is given up: it is replaced when it is written to next. */
+static void give_up(struct store *store) {
+        for (size_t i = 0; i < STORE_SLOTS; i++) {
+                CLEANUP(cleanup_close) int fd = -1;
+
+                if (i == store->durable)
+                        continue;
+                store->is_suspect[i] = true;
+                if (store->slots[i].condition == STORE_SLOT_INTACT)
+                        fd = openat(store->directory, store_slot_name(i), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+                if (fd >= 0)
+                        slot_suspect(fd);
+        }
+}
+
+static int sync_written(struct store *store) {
+        int r = fdatasync(store->written) < 0 ? -errno : sync_entries(store);
+
+        if (r < 0) {
+                give_up(store);
+                return r;
+        }
+        store->durable = store->newest;
+        drop(&store->written);
+        return 0;
+}
+
+/* The slot that was known to be on the disk itself when the newest generation was written, or none. */
+static size_t find_durable(const struct store *store) {
+        uint64_t generation = store->newest == none ? 0 : store->slots[store->newest].durable;
+
+        for (size_t i = 0; i < STORE_SLOTS; i++)
+                if (store->slots[i].condition == STORE_SLOT_INTACT && store->slots[i].generation == generation)
+                        return i;
+        return none;
+}
+
+/* Of what a process before us wrote last, it is not known whether it synced that. So this is done before
+ * anything is written over; where it fails, or has failed before, the one is durable of which the newest
+ * generation says so. */
+static int settle(struct store *store) {
+        if (store->is_settled)
+                return 0;
+        store->durable = find_durable(store);
+        if (store->newest != none && !store->is_suspect[store->newest]) {
+                store->written = openat(store->directory, store_slot_name(store->newest), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+                if (store->written < 0)
+                        return -errno;
+                (void)sync_written(store);
+        }
+        store->is_settled = true;
+        return 0;
+}
+
 /* --- writing --- */
 
 static uint64_t generation_of(const struct store *store, size_t slot) {
@@ -258,7 +325,7 @@ static size_t pick(const struct store *store) {
 }
 
 /* From when it is opened until all is written, there is nothing in the slot that counts. Where the
- * newest could not be synced, the next is a new file, on other blocks of the disk. */
+ * newest cannot be synced, the next is a new file, on other blocks of the disk. */
 static int write_generation(struct store *store, struct slice bytes) {
         size_t i = pick(store);
         bool is_fresh = store->is_suspect[i] || (store->newest != none && store->is_suspect[store->newest]);
@@ -291,13 +358,15 @@ int store_write(struct store *store, struct slice bytes) {
                 return -EFBIG;
         if (r == 0 && find_newest(store->slots, STORE_SLOT_NEWER) != none)
                 return -EPROTONOSUPPORT;
+        if (r == 0)
+                r = settle(store);
         return r == 0 ? write_generation(store, bytes) : r;
 }
 
 /* --- syncing --- */
 
-/* Can the newest generation become durable in the file that it is in? Not where another process wrote
- * it, where syncing it has failed, or where somebody took the file away. */
+/* Can the newest generation become durable in the file that it is in? Not where to sync it has failed, or
+ * where somebody took the file away. */
 static bool can_be_synced(const struct store *store) {
         struct stat written, there;
 
@@ -323,41 +392,15 @@ static int write_anew(struct store *store) {
         return -EIO;
 }
 
-static int sync_parent(int directory) {
-        CLEANUP(cleanup_close) int fd = openat(directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* fsync(2): that a file is synced does not mean that its entry in the directory is on the disk. */
-static int sync_entries(struct store *store) {
-        int r = 0;
-
-        if (store->entries_are_new && fsync(store->directory) < 0)
-                return -errno;
-        store->entries_are_new = false;
-        if (store->directory_is_new)
-                r = sync_parent(store->directory);
-        store->directory_is_new = store->directory_is_new && r < 0;
-        return r;
-}
-
 int store_sync(struct store *store) {
-        int r = 0;
+        int r;
 
         if (store->lock < 0)
                 return -ENOENT; /* the directory is gone, and to make it again has failed */
-        if (store->newest == store->durable)
-                return 0;
+        r = settle(store);
+        if (r < 0 || store->newest == store->durable)
+                return r;
         if (!can_be_synced(store))
                 r = write_anew(store);
-        if (r < 0)
-                return r;
-        r = fdatasync(store->written) < 0 ? -errno : sync_entries(store);
-        store->is_suspect[store->newest] = r < 0;
-        if (r < 0)
-                return r;
-        store->durable = store->newest;
-        drop(&store->written);
-        return 0;
+        return r == 0 ? sync_written(store) : r;
 }

@@ -45,6 +45,7 @@ struct store_slot {
         int error;           /* negative errno when unreadable */
         uint64_t generation; /* from 1; these are 0 where the header is not intact */
         uint64_t durable;    /* the one that was known to be on the disk itself when this was written; 0: none */
+        bool is_suspect;     /* to sync it has failed */
         uint64_t size_bytes; /* of the blob */
         uint16_t major, minor;
         int64_t written_us;  /* mtime, since 1970; 0: no file */
