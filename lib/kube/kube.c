@@ -121,6 +121,11 @@ static void request_free(struct kube_request *request) {
         free(request);
 }
 
+/* Its lines are given as they come. */
+static bool is_stream(const struct kube_request *request, long status) {
+        return request->on_line && status >= 200 && status < 300;
+}
+
 static void give_lines(struct kube_request *request) {
         const char *newline;
 
@@ -140,7 +145,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *userdata) {
         if (buffer_append(&request->reply, data, size) < 0)
                 return 0; /* CURLE_WRITE_ERROR: reported as unreachable, with why */
         (void)curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-        if (request->on_line && status >= 200 && status < 300)
+        if (is_stream(request, status))
                 give_lines(request);
         return size;
 }
@@ -224,7 +229,8 @@ static void tell_reply(struct kube_request *request, int status) {
         char reason_text[64] = "";
 
         reply.body = parse_reply(text);
-        reply.outcome = kube_outcome_of(status, request->retry_after_ms >= 0, reply.body, text);
+        reply.outcome = is_stream(request, status) ? KUBE_OK :
+                        kube_outcome_of(status, request->retry_after_ms >= 0, reply.body, text);
         if (reply.outcome != KUBE_OK && text.data) {
                 buffer_clear(&request->warning);
                 put_message(&request->warning, status, reply.body, text);

@@ -37,7 +37,7 @@ void kube_freep(struct kube **kube);
 
 /* What a reply means for the caller: one kind for each way to go on. The table is in kube.c. */
 enum kube_outcome {
-        KUBE_OK,             /* 2xx */
+        KUBE_OK,             /* 2xx with the object; also the end of a watch */
         KUBE_NOT_FOUND,      /* 404 with a Status object: the object, its namespace, or the subresource is missing */
         KUBE_NO_SUCH_API,    /* 404 in plain text: the CRD is missing; may come later */
         KUBE_CONFLICT,       /* 409: stale resourceVersion, or on create: AlreadyExists */
@@ -46,7 +46,8 @@ enum kube_outcome {
         KUBE_INVALID,        /* 400, 415, 422: what we sent is wrong; the same again would be too */
         KUBE_TOO_LARGE,      /* 413, or 500 "request is too large": the same again would be too */
         KUBE_BUSY,           /* 429, or 5xx that carries Retry-After: again after retry_after_ms */
-        KUBE_SERVER_ERROR,   /* any other 5xx, and whatever else is not known: again later */
+        KUBE_SERVER_ERROR,   /* any other 5xx, 2xx without an object (a portal that wants a log-in), and
+                                whatever else is not known: again later */
         KUBE_UNREACHABLE,    /* no reply: DNS, connection, TLS, time-out; it may have been done all the same */
 };
 

@@ -53,12 +53,17 @@ static bool is_object_too_large(struct slice text) {
         return contains(text, "request is too large") || contains(text, "larger than max");
 }
 
+/* Every object that is stored has one, and so has its PartialObjectMetadata. */
+static bool is_stored_object(struct json_object *body) {
+        return json_get_text(body, "metadata", "resourceVersion", NULL);
+}
+
 enum kube_outcome kube_outcome_of(int status, bool has_retry_after, struct json_object *body,
                                   struct slice text) {
         const char *kind = json_get_text(body, "kind", NULL);
 
         if (status >= 200 && status < 300)
-                return KUBE_OK;
+                return is_stored_object(body) ? KUBE_OK : KUBE_SERVER_ERROR;
         if (status == 404 && !(kind && strcmp(kind, "Status") == 0))
                 return KUBE_NO_SUCH_API;
         for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)

@@ -22,8 +22,13 @@ static void test_what_a_reply_means(void **state) {
                 const char *text;
                 enum kube_outcome outcome;
         } cases[] = {
-                { 200, false, "{}", KUBE_OK },
-                { 201, false, "{}", KUBE_OK },
+                { 200, false, "{\"metadata\":{\"resourceVersion\":\"7\"}}", KUBE_OK },
+                { 201, false, "{\"metadata\":{\"resourceVersion\":\"7\"}}", KUBE_OK },
+                { 200, false, "", KUBE_SERVER_ERROR },
+                { 200, false, "<html>Please log in.</html>", KUBE_SERVER_ERROR },
+                { 200, false, "{\"status\":\"ok\"}", KUBE_SERVER_ERROR },
+                { 200, false, "{\"metadata\":{\"resourceVersion\":7}}", KUBE_SERVER_ERROR },
+                { 200, false, "[{\"metadata\":{\"resourceVersion\":\"7\"}}]", KUBE_SERVER_ERROR },
                 { 400, false, "{\"kind\":\"Status\"}", KUBE_INVALID },
                 { 401, false, "{\"kind\":\"Status\"}", KUBE_UNAUTHORIZED },
                 { 403, false, "{\"kind\":\"Status\"}", KUBE_FORBIDDEN },
