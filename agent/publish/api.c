@@ -46,6 +46,7 @@ struct api {
 
         char *resource_version, *uid; /* of the Result as last seen; NULL: never seen */
         int64_t generation;
+        bool was_forbidden, was_asked_again; /* what the Job and the Experiment would tell */
         bool has_attempt;             /* our attempt's number is known */
         bool has_reported;            /* the server has taken a report of ours */
         bool stop_was_told;
@@ -404,7 +405,20 @@ static void see_stop(struct api *api, struct json_object *result) {
         api->config.hooks.stop_requested(api->config.hooks.userdata, reason ? reason : "");
 }
 
+/* A server that has just started forbids everything until it has read its roles (kube-apiserver
+ * 1.36): once it answers, what was forbidden is asked for again, before a Result without it is made. */
+static bool asks_again(struct api *api, const struct kube_reply *reply) {
+        if (!api->was_forbidden || api->was_asked_again ||
+            (reply->outcome != KUBE_OK && reply->outcome != KUBE_NOT_FOUND))
+                return false;
+        api->was_asked_again = true;
+        go(api, STATE_LEARN_JOB);
+        return true;
+}
+
 static void take_result(struct api *api, const struct kube_reply *reply) {
+        if (asks_again(api, reply))
+                return;
         switch (reply->outcome) {
         case KUBE_OK:
                 succeeded(api);
@@ -525,6 +539,7 @@ static void on_reply(void *userdata, const struct kube_reply *reply) {
         switch (api->state) {
         case STATE_LEARN_JOB:
         case STATE_LEARN_EXPERIMENT:
+                api->was_forbidden |= reply->outcome == KUBE_FORBIDDEN;
                 if (is_passing(reply->outcome))
                         retry(api, reply);
                 else if (api->state == STATE_LEARN_JOB)
