@@ -11,6 +11,8 @@
     apiserver.py start-apiserver DIR      ... and its end
     apiserver.py pause-etcd DIR           freeze the storage: requests hang, then end in 504
     apiserver.py resume-etcd DIR
+    apiserver.py snapshot-etcd DIR        keep a copy of the storage as it is now ...
+    apiserver.py restore-etcd DIR         ... and restart everything from it, on the same ports
 
 --parent is a process id, or "caller" for the process that ran this command: when that process is
 gone, everything ends (Ctrl-C of ctest leaves nothing behind).
@@ -324,7 +326,7 @@ class Supervisor:
         self.watched = os.pidfd_open(starter_pid)
         self.listener = None
         self.port = None
-        self.etcd_port = None
+        self.etcd_port = self.etcd_peer_port = None
         self.wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write_end)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -389,8 +391,10 @@ class Supervisor:
                     raise
 
     def start_etcd(self):
-        client, peer = free_port(), free_port()
         shutil.rmtree(self.path("etcd"), ignore_errors=True)
+        self.start_etcd_at(free_port(), free_port())
+
+    def start_etcd_at(self, client, peer):
         self.spawn("etcd", [
             "--data-dir", str(self.path("etcd")), "--unsafe-no-fsync", "--log-level", "warn",
             "--listen-client-urls", f"http://127.0.0.1:{client}",
@@ -400,7 +404,7 @@ class Supervisor:
             "--initial-cluster", f"default=http://127.0.0.1:{peer}",
         ])
         self.wait_until("the start of etcd", "etcd", lambda: etcd_is_healthy(client))
-        self.etcd_port = client
+        self.etcd_port, self.etcd_peer_port = client, peer
 
     def start_apiserver(self, port):
         self.spawn("kube-apiserver", [
@@ -470,6 +474,27 @@ class Supervisor:
     def do_resume_etcd(self):
         self.children["etcd"].send_signal(signal.SIGCONT)
 
+    def do_snapshot_etcd(self):
+        """What a kill at this moment would leave behind, which etcd starts from by itself."""
+        self.do_pause_etcd()
+        try:
+            # It returns when all threads stand still.
+            os.waitid(os.P_PID, self.children["etcd"].pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            shutil.rmtree(self.path("etcd.snapshot"), ignore_errors=True)
+            copy_sparse(self.path("etcd"), self.path("etcd.snapshot"))
+        finally:
+            self.do_resume_etcd()
+
+    def do_restore_etcd(self):
+        if not self.path("etcd.snapshot").is_dir():
+            raise ClusterError("there is no snapshot to restore")
+        self.end("kube-apiserver")
+        self.end("etcd")
+        shutil.rmtree(self.path("etcd"))
+        copy_sparse(self.path("etcd.snapshot"), self.path("etcd"))
+        self.start_etcd_at(self.etcd_port, self.etcd_peer_port)
+        self.start_apiserver(self.port)
+
     def listen(self):
         self.path("control").unlink(missing_ok=True)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -493,7 +518,8 @@ class Supervisor:
                 command = request.pop("command")
                 getattr(self, "do_" + command.replace("-", "_"))(**request)
                 reply = {}
-            except (ClusterError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+            except (ClusterError, OSError, ValueError, KeyError, AttributeError, TypeError,
+                    subprocess.SubprocessError) as error:
                 command, reply = None, {"error": str(error) or repr(error)}
             with contextlib.suppress(OSError):
                 connection.sendall(json.dumps(reply).encode() + b"\n")
@@ -514,6 +540,11 @@ def child_environment():
     """Proxies are not for loopback, and etcd takes flags from ETCD_ variables."""
     return {name: value for name, value in os.environ.items()
             if not name.startswith("ETCD_") and not name.lower().endswith("_proxy")}
+
+
+def copy_sparse(source, target):
+    """etcd reserves 64 MB for each file of its log; hardly any of it is written."""
+    subprocess.run(["cp", "-a", "--sparse=always", "--reflink=auto", source, target], check=True)
 
 
 def private_opener(path, flags):
@@ -703,6 +734,15 @@ class ApiServer:
     def resume_etcd(self):
         self._command("resume-etcd")
 
+    def snapshot_etcd(self):
+        """Keeps a copy of the storage, in place of one that was kept before."""
+        self._command("snapshot-etcd")
+
+    def restore_etcd(self):
+        """As if an administrator had restored a backup: everything since snapshot_etcd() is forgotten,
+        and resource versions that were given before are given again."""
+        self._command("restore-etcd")
+
     @contextlib.contextmanager
     def paused_etcd(self):
         """No write and no consistent read ends within: after 34 s they are answered 504."""
@@ -788,7 +828,7 @@ class ApiServer:
 
     def _clean(self):
         self.directory.mkdir(parents=True, exist_ok=True)
-        for name in ("etcd", "tls", "kube-cache"):
+        for name in ("etcd", "etcd.snapshot", "tls", "kube-cache"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
         for name in ("env", "control", "etcd.log", "kube-apiserver.log", "supervisor.log"):
             (self.directory / name).unlink(missing_ok=True)
@@ -862,7 +902,7 @@ def parse_arguments(arguments):
     commands = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")
     commands.add_parser("build")
     for name in ("start", "stop", "run", "status", "restart-apiserver", "stop-apiserver", "start-apiserver",
-                 "pause-etcd", "resume-etcd", "supervise"):
+                 "pause-etcd", "resume-etcd", "snapshot-etcd", "restore-etcd", "supervise"):
         command = commands.add_parser(name)
         command.add_argument("directory", metavar="DIR")
         if name == "start":
