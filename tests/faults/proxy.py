@@ -6,7 +6,8 @@
         proxy.wait_for(lambda request: request.method == "PATCH")
         proxy.requests            # all that came, in order
 
-Each request goes through one rule at most: the first that fits and has times left.
+Each request goes through one rule at most: the first that fits and has times left. One that none
+fits goes through proxy.otherwise(request), which returns a Fault: by default, nothing happens to it.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ import json
 import pathlib
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import threading
@@ -64,17 +66,83 @@ class Truncate(Fault):
         handler.cut()
 
 
-class Hold(Fault):
-    """Answers nothing until release() is called; then forwards as if nothing had been."""
+@dataclasses.dataclass
+class Cut(Fault):
+    """That part (0 to 1) of the reply's bytes, status line and headers included; then the end."""
+
+    part: float
+
+    def handle(self, handler, forward):
+        reply = handler.render(*forward())
+        handler.send(reply[: int(len(reply) * self.part)])
+        handler.cut()
+
+
+@dataclasses.dataclass
+class Pieces(Fault):
+    """The reply in so many segments of its own each."""
+
+    pieces: int
+
+    def handle(self, handler, forward):
+        status, headers, body = forward()
+        reply = handler.render(status, headers, body)
+        size = max(1, len(reply) // self.pieces)
+        handler.request_record.status = status
+        for start in range(0, len(reply), size):
+            handler.send(reply[start: start + size])
+
+
+@dataclasses.dataclass
+class Reset(Fault):
+    """RST instead of a reply; the server got the request when forwards is true."""
+
+    forwards: bool = False
+
+    def handle(self, handler, forward):
+        if self.forwards:
+            forward()
+        handler.reset()
+
+
+class Twice(Fault):
+    """The server gets the request twice, the client the first answer or the second."""
+
+    def __init__(self, answer=0):
+        self.answer = answer
+
+    def handle(self, handler, forward):
+        handler.answer(*(forward(), forward())[self.answer])
+
+
+class Late(Fault):
+    """Passes the request on, and a copy of it when deliver() is called; keeps what the copy came to."""
 
     def __init__(self):
+        self.forward, self.status = None, None
+
+    def handle(self, handler, forward):
+        self.forward = forward
+        handler.answer(*forward())
+
+    def deliver(self):
+        self.status, _, body = self.forward()
+        return body
+
+
+class Hold(Fault):
+    """Answers nothing until release() is called, or some seconds have passed; then forwards as if
+    nothing had been."""
+
+    def __init__(self, seconds=None):
         self.released = threading.Event()
+        self.seconds = seconds
 
     def release(self):
         self.released.set()
 
     def handle(self, handler, forward):
-        self.released.wait()
+        self.released.wait(self.seconds)
         handler.answer(*forward())
 
 
@@ -94,30 +162,45 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def render(self, status, headers, body, length=None):
+        """The bytes of a reply; length is what its header says."""
+        reason = http.HTTPStatus(status).phrase
+        lines = [f"{self.protocol_version} {status} {reason}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()
+                  if name.lower() not in ("content-length", "transfer-encoding", "connection")]
+        lines.append(f"Content-Length: {len(body) if length is None else length}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+    def send(self, data):
+        self.wfile.write(data)
+        self.wfile.flush()
+
     def answer(self, status, headers, body, length=None):
         self.request_record.status = status
-        self.send_response_only(status)
-        for name, value in headers.items():
-            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
+        self.send(self.render(status, headers, body, length))
 
     def cut(self):
         self.close_connection = True
 
-    def _forward(self, body):
-        proxy = self.server.proxy
-        connection = http.client.HTTPSConnection(proxy.host, proxy.port, context=proxy.context)
-        try:
-            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            connection.request(self.command, self.path, body=body, headers=headers)
-            reply = connection.getresponse()
-            return reply.status, dict(reply.getheaders()), reply.read()
-        finally:
-            connection.close()
+    def reset(self):
+        self.cut()
+        _reset(self.connection)
+
+    def _forwarder(self, body):
+        """What sends this very request to the server, whenever and as often as it is called."""
+        proxy, method, path = self.server.proxy, self.command, self.path
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+
+        def forward():
+            connection = http.client.HTTPSConnection(proxy.host, proxy.port, context=proxy.context)
+            try:
+                connection.request(method, path, body=body, headers=headers)
+                reply = connection.getresponse()
+                return reply.status, dict(reply.getheaders()), reply.read()
+            finally:
+                connection.close()
+
+        return forward
 
     def _serve(self):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -126,16 +209,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                                       json.loads(body) if body else None)
         fault = self.server.proxy._take(self.request_record)
         try:
-            fault.handle(self, lambda: self._forward(body))
-        except OSError:
+            fault.handle(self, self._forwarder(body))
+        except (OSError, http.client.HTTPException):
             self.cut()
         self.server.proxy._answered()
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
 
 
+def _reset(connection):
+    """Ends a connection as a router does that has forgotten it: RST, no FIN (socket(7), SO_LINGER)."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.close(connection.detach())
+
+
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64
+
+    def process_request(self, request, client_address):
+        if self.proxy._refuses():
+            _reset(request)
+        else:
+            super().process_request(request, client_address)
 
     def handle_error(self, *_):
         pass  # a client that leaves is part of the tests
@@ -154,6 +250,9 @@ class FaultProxy:
         self.names, self.address = names, address
         self.wants_client_cert = wants_client_cert
         self.requests = []
+        self.otherwise = lambda request: Fault()
+        self.is_down = False  # resets each new connection before TLS
+        self.refused = 0      # connections, while it was down
         self._rules = []
         self._changed = threading.Condition()
 
@@ -203,7 +302,13 @@ class FaultProxy:
                 if method in (None, request.method) and path in request.path and times != 0:
                     rule[3] = times and times - 1
                     return fault
-        return Fault()
+            return self.otherwise(request)
+
+    def _refuses(self):
+        with self._changed:
+            self.refused += self.is_down
+            self._changed.notify_all()
+            return self.is_down
 
     def _answered(self):
         with self._changed:
@@ -214,6 +319,11 @@ class FaultProxy:
         with self._changed:
             self._changed.wait_for(lambda: sum(map(condition, self.requests)) >= n)
             return [request for request in self.requests if condition(request)][n - 1]
+
+    def wait_for_change(self, seconds):
+        """Until something comes, a refused connection counts, or the time is over."""
+        with self._changed:
+            self._changed.wait(seconds)
 
     def of(self, method):
         with self._changed:
