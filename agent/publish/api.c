@@ -60,6 +60,7 @@ struct api {
         int64_t start_ms, sent_ms, due_ms, look_ms;
         unsigned failures; /* in a row */
         enum kube_outcome last_failure;
+        unsigned conflicts; /* in a row, whatever looks at the Result found between them */
 };
 
 static void step(struct api *api);
@@ -101,12 +102,16 @@ static void finished(struct api *api, int result) {
 
 static void on_reply(void *userdata, const struct kube_reply *reply);
 
-static void wait_for_retry(struct api *api, int64_t retry_after_ms) {
-        int64_t delay_ms = backoff_ms(++api->failures, retry_after_ms, random_fraction());
+static void wait_after(struct api *api, unsigned failures, int64_t retry_after_ms) {
+        int64_t delay_ms = backoff_ms(failures, retry_after_ms, random_fraction());
 
         if (api->finishing && delay_ms > loop_timer_left_ms(api->deadline) / 2)
                 delay_ms = loop_timer_left_ms(api->deadline) / 2 + FINISH_RETRY_MS;
         loop_timer_set(api->timer, delay_ms);
+}
+
+static void wait_for_retry(struct api *api, int64_t retry_after_ms) {
+        wait_after(api, ++api->failures, retry_after_ms);
 }
 
 static void call(struct api *api, enum kube_method method, char *take_path, struct slice body) {
@@ -313,6 +318,20 @@ static void retry(struct api *api, const struct kube_reply *reply) {
         wait_for_retry(api, reply->retry_after_ms);
 }
 
+/* Somebody else wrote: what is there is seen at once. What conflicts again and again (a CRD without
+ * status subresource, a quota that many count against, somebody's webhook) is given time. */
+static void look_into(struct api *api, const struct kube_reply *reply) {
+        if (++api->conflicts == 1) {
+                go(api, STATE_LOOK);
+                return;
+        }
+        if (api->conflicts == 2)
+                log_warning("publish: %s: %s: %s; trying again, nothing is lost meanwhile",
+                            state_names[api->state], kube_outcome_name(reply->outcome), reply->message);
+        api->state = STATE_LOOK;
+        wait_after(api, api->conflicts - 1, reply->retry_after_ms);
+}
+
 static void succeeded(struct api *api) {
         if (api->failures > 0)
                 log_info("publish: the API server is back after %u failed calls", api->failures);
@@ -472,7 +491,7 @@ static void take_created(struct api *api, const struct kube_reply *reply) {
                 go(api, STATE_REST);
                 return;
         case KUBE_CONFLICT: /* somebody was quicker: take it as it is */
-                go(api, STATE_LOOK);
+                look_into(api, reply);
                 return;
         default:
                 /* Also a create whose reply was lost, or that a quota refused: look first. */
@@ -489,6 +508,7 @@ static void take_reported(struct api *api, const struct kube_reply *reply) {
         switch (reply->outcome) {
         case KUBE_OK:
                 succeeded(api);
+                api->conflicts = 0;
                 if (*reply->message && !api->has_reported)
                         log_warning("publish: %s", reply->message);
                 api->has_reported = true;
@@ -505,7 +525,7 @@ static void take_reported(struct api *api, const struct kube_reply *reply) {
         case KUBE_CONFLICT:
         case KUBE_NOT_FOUND:
                 api->changed = true;
-                go(api, STATE_LOOK);
+                look_into(api, reply);
                 return;
         case KUBE_INVALID:
         case KUBE_TOO_LARGE:
