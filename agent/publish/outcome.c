@@ -10,7 +10,7 @@
 #include "kube/json_get.h"
 
 enum {
-        TRIES = 8,           /* the kubelet reports a container's end about when it tells us to stop */
+        ASKING_MS = 2000,    /* the kubelet reports a container's end about when it tells us to stop */
         BETWEEN_TRIES_MS = 250,
         CALL_TIMEOUT_MS = 2000,
         BACKOFF_LIMIT = 6,   /* default of a Job's spec.backoffLimit (batch/v1) */
@@ -24,7 +24,7 @@ struct outcome {
         void *userdata;
         struct kube_request *request;
         struct loop_timer *timer;
-        int tries;
+        int64_t until_ms;
         int exit_code, restarts;
         char *reason;
 };
@@ -84,6 +84,12 @@ static bool take_statuses(struct outcome *outcome, struct json_object *pod) {
         return outcome->exit_code >= 0;
 }
 
+static bool may_know_more_soon(const struct outcome *outcome, enum kube_outcome reply) {
+        bool passes = reply == KUBE_OK || reply == KUBE_BUSY || reply == KUBE_SERVER_ERROR || reply == KUBE_UNREACHABLE;
+
+        return passes && loop_now_ms(outcome->loop) + BETWEEN_TRIES_MS < outcome->until_ms;
+}
+
 static void on_pod(void *userdata, const struct kube_reply *reply) {
         struct outcome *outcome = userdata;
 
@@ -92,7 +98,7 @@ static void on_pod(void *userdata, const struct kube_reply *reply) {
                 took_exit_code(outcome);
                 return;
         }
-        if (reply->outcome == KUBE_OK && ++outcome->tries < TRIES) {
+        if (may_know_more_soon(outcome, reply->outcome)) {
                 loop_timer_set(outcome->timer, BETWEEN_TRIES_MS);
                 return;
         }
@@ -116,6 +122,7 @@ int outcome_new(struct outcome **ret_outcome, struct loop *loop, struct kube *ku
                 return -ENOMEM;
         *outcome = (struct outcome){ .loop = loop, .kube = kube, .identity = identity,
                                      .callback = callback, .userdata = userdata,
+                                     .until_ms = loop_now_ms(loop) + ASKING_MS,
                                      .exit_code = -1, .restarts = -1 };
         if (loop_timer_new(&outcome->timer, loop, on_timer, outcome) < 0) {
                 free(outcome);
