@@ -365,17 +365,24 @@ static void take_experiment(struct api *api, const struct kube_reply *reply) {
         go(api, STATE_LOOK);
 }
 
+static bool differs(const char *seen, const char *before) {
+        return seen && before && strcmp(seen, before) != 0;
+}
+
 static void see_metadata(struct api *api, struct json_object *object) {
         const char *uid = json_get_text(object, "metadata", "uid", NULL);
+        const char *resource_version = json_get_text(object, "metadata", "resourceVersion", NULL);
 
-        if (uid && api->uid && strcmp(uid, api->uid) != 0) {
+        if (differs(uid, api->uid))
                 log_info("publish: the Result was made anew by somebody else");
+        /* Somebody wrote, or the server's storage was set back to a snapshot: what was acknowledged may
+         * not be there. Where it is, the server makes nothing of the same report. */
+        if (differs(uid, api->uid) || differs(resource_version, api->resource_version)) {
                 buffer_clear(&api->acknowledged);
                 api->changed = true;
         }
         (void)identity_set(&api->uid, uid);
-        (void)identity_set(&api->resource_version,
-                           json_get_text(object, "metadata", "resourceVersion", NULL));
+        (void)identity_set(&api->resource_version, resource_version);
         api->generation = json_get_integer(object, api->generation, "metadata", "generation", NULL);
 }
 
