@@ -17,6 +17,7 @@
 enum {
         LOOK_MS = 30000,          /* a look at the Result when there is nothing to publish */
         SLOW_FACTOR = 10,         /* a reply that took a second: ten seconds until the next report */
+        REFUSED_MS = 300000,      /* what was refused for what it says is refused no more, perhaps */
         FINISH_PATIENCE_MS = 1000,/* for a call that is under way when the end comes */
         FINISH_RETRY_MS = 500,    /* at the end, calls follow each other no faster */
         BODY_BYTES_MAX = 16 * 1024,
@@ -49,7 +50,7 @@ struct api {
         bool was_forbidden, was_asked_again; /* what the Job and the Experiment would tell */
         bool has_attempt;             /* our attempt's number is known */
         bool has_reported;            /* the server has taken a report of ours */
-        bool stop_was_told;
+        bool stop_was_told, refusal_was_said;
 
         struct buffer sent, acknowledged; /* bodies without fence: the last sent, and taken by the server */
         struct buffer refused;            /* the same again would be refused again */
@@ -57,7 +58,7 @@ struct api {
         bool finishing;
         bool is_over; /* hooks.finished was called */
 
-        int64_t start_ms, sent_ms, due_ms, look_ms;
+        int64_t start_ms, sent_ms, due_ms, look_ms, refused_ms;
         unsigned failures; /* in a row */
         enum kube_outcome last_failure;
         unsigned conflicts; /* in a row, whatever looks at the Result found between them */
@@ -200,6 +201,14 @@ static void patch_result(struct api *api) {
 
 /* --- what there is to say --- */
 
+/* A rule of the server's may have been changed since it refused the report. */
+static void try_refused_again(struct api *api) {
+        if (api->refused.size_bytes == 0 || now(api) < api->refused_ms + REFUSED_MS)
+                return;
+        buffer_clear(&api->refused);
+        api->changed = true;
+}
+
 /* Writes the current report into api->sent; says whether the server lacks it. */
 static bool has_news(struct api *api) {
         int r;
@@ -219,6 +228,7 @@ static void rest(struct api *api) {
         int64_t now_ms = now(api);
         bool due = api->finishing || now_ms >= api->due_ms;
 
+        try_refused_again(api);
         if (api->changed && due && has_news(api)) {
                 go(api, STATE_REPORT);
         } else if (api->finishing) {
@@ -507,6 +517,15 @@ static void take_created(struct api *api, const struct kube_reply *reply) {
         }
 }
 
+static void log_refusal(struct api *api, const struct kube_reply *reply) {
+        if (api->refusal_was_said)
+                log_debug("publish: refused: %s", reply->message);
+        else
+                log_error("publish: the server refuses the report: %s; the next change is tried, and without "
+                          "one the same in %d minutes", reply->message, REFUSED_MS / 60000);
+        api->refusal_was_said = true;
+}
+
 static void take_reported(struct api *api, const struct kube_reply *reply) {
         int64_t generation = api->generation, took_ms = now(api) - api->sent_ms;
         int64_t spacing = spacing_ms(now(api) - api->start_ms, api->config.interval_min_ms,
@@ -516,6 +535,7 @@ static void take_reported(struct api *api, const struct kube_reply *reply) {
         case KUBE_OK:
                 succeeded(api);
                 api->conflicts = 0;
+                api->refusal_was_said = false;
                 if (*reply->message && !api->has_reported)
                         log_warning("publish: %s", reply->message);
                 api->has_reported = true;
@@ -536,10 +556,10 @@ static void take_reported(struct api *api, const struct kube_reply *reply) {
                 return;
         case KUBE_INVALID:
         case KUBE_TOO_LARGE:
-                log_error("publish: the server refuses the report: %s; the next change is tried again",
-                          reply->message);
+                log_refusal(api, reply);
                 buffer_clear(&api->refused);
                 (void)buffer_append(&api->refused, api->sent.data, api->sent.size_bytes);
+                api->refused_ms = now(api);
                 api->due_ms = api->sent_ms + spacing;
                 go(api, STATE_REST);
                 return;

@@ -152,9 +152,12 @@ def test_a_refused_report_is_tried_again_slowly(start_through, proxy, results, c
     agent.wait_for_log("the server refuses the report")
     assert "Too long: may not be more than 256 bytes" in agent.log
     assert clock(agent).run_until_requests(len(proxy.of("PATCH")) + 1) >= 60
+    append(agent.metrics, {"epoch": 2, "loss": 0.25})
+    clock(agent).run_until_requests(len(proxy.of("PATCH")) + 1)
+    assert agent.log.count("error: ") == 1
     proxy.clear()
-    clock(agent).run_until(lambda: results.get("refused")["status"]["agent"]["accepted"] == 2)
-    assert curve(results.get("refused")["status"], "loss") == {1: 1, 2: 0.5}
+    clock(agent).run_until(lambda: results.get("refused")["status"]["agent"]["accepted"] == 3)
+    assert curve(results.get("refused")["status"], "loss") == {1: 1, 2: 0.25}
 
 
 def test_the_exit_code_is_asked_for_again(start_through, proxy, results, api, make_job, make_pod, namespace):
