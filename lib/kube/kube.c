@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +10,14 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "kube/json_get.h"
+#include "kube/answer.h"
 #include "kube/outcome.h"
 
 enum {
         REPLY_BYTES_MAX = 4 * 1024 * 1024, /* the API server's own bound is 3 MiB */
         TOKEN_BYTES_MAX = 64 * 1024,
-        MESSAGE_BYTES_MAX = 1024,
+        WARNING_BYTES_MAX = 1024,
         URL_BYTES_MAX = 8192,
-        JSON_DEPTH_MAX = 64,
         CONNECT_TIMEOUT_MS = 5000,
         KEEPALIVE_S = 30,
 };
@@ -181,67 +179,27 @@ static size_t on_header(char *data, size_t one, size_t size, void *userdata) {
 
 /* --- replies --- */
 
-static struct json_object *parse_reply(struct slice text) {
-        struct json_tokener *tokener;
-        struct json_object *body;
-
-        if (text.size_bytes == 0)
-                return NULL;
-        tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-        if (!tokener)
-                return NULL;
-        body = json_tokener_parse_ex(tokener, text.data, (int)text.size_bytes);
-        if (json_tokener_get_error(tokener) != json_tokener_success)
-                body = (json_object_put(body), NULL);
-        json_tokener_free(tokener);
-        return body;
-}
-
-/* One line for people, out of a Status object or of whatever text came. */
-static void put_message(struct buffer *message, int status, struct json_object *body, struct slice text) {
-        const char *said = json_get_text(body, "message", NULL);
-
-        if (said)
-                (void)buffer_printf(message, "%.*s (HTTP %d)", MESSAGE_BYTES_MAX / 2, said, status);
-        else
-                (void)buffer_printf(message, "HTTP %d: %.*s", status, (int)strcspn(text.data, "\r\n"),
-                                    text.data);
-}
-
 static void tell(struct kube_request *request, const struct kube_reply *reply) {
         kube_callback callback = request->callback;
         void *userdata = request->userdata;
-        struct json_object *body = reply->body;
-        struct buffer message = request->warning; /* reply->message lies in it */
 
         /* The caller may start the next call, or free everything, in its callback. */
-        request->warning = BUFFER_INIT(0);
         request_free(request);
         callback(userdata, reply);
-        json_object_put(body);
-        buffer_release(&message);
 }
 
 static void tell_reply(struct kube_request *request, int status) {
-        struct slice text = { buffer_string(&request->reply), request->reply.size_bytes };
-        struct kube_reply reply = { .status = status, .retry_after_ms = request->retry_after_ms };
-        const char *reason;
-        char reason_text[64] = "";
+        CLEANUP(answer_release) struct answer answer = {
+                .status = status,
+                .retry_after_ms = request->retry_after_ms,
+                .is_stream = is_stream(request, status),
+                .text = request->reply,
+                .message = request->warning,
+        };
+        struct kube_reply reply;
 
-        reply.body = parse_reply(text);
-        reply.outcome = is_stream(request, status) ? KUBE_OK :
-                        kube_outcome_of(status, request->retry_after_ms >= 0, reply.body, text);
-        if (reply.outcome != KUBE_OK && text.data) {
-                buffer_clear(&request->warning);
-                put_message(&request->warning, status, reply.body, text);
-        }
-        reason = json_get_text(reply.body, "reason", NULL);
-        if (reason)
-                (void)snprintf(reason_text, sizeof(reason_text), "%s", reason);
-        reply.reason = reason_text;
-        reply.message = buffer_string(&request->warning);
-        if (!reply.message)
-                reply.message = "";
+        request->reply = request->warning = BUFFER_INIT(0);
+        answer_read(&answer, &reply);
         tell(request, &reply);
 }
 
@@ -520,7 +478,7 @@ int kube_start(struct kube *kube, const struct kube_call *call, kube_callback ca
         *request = (struct kube_request){
                 .kube = kube, .next = kube->requests, .callback = callback, .on_line = call->on_line,
                 .userdata = userdata, .retry_after_ms = -1, .reply = BUFFER_INIT(REPLY_BYTES_MAX),
-                .warning = BUFFER_INIT(MESSAGE_BYTES_MAX),
+                .warning = BUFFER_INIT(WARNING_BYTES_MAX),
         };
         kube->requests = request;
         r = set_up(request, call);
