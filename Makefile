@@ -7,6 +7,7 @@
 PREFIX ?= /usr/local
 BUILD_PACKAGES = gcc make cmake ninja-build pkg-config libcurl4-openssl-dev|libcurl4-gnutls-dev libjson-c-dev \
 	protobuf-c-compiler libprotobuf-c-dev
+STATIC_PACKAGES = $(BUILD_PACKAGES) libssl-dev dpkg-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) python3 python3-venv
 TEST_PACKAGES = $(DEMO_PACKAGES) clang libclang-rt-dev|libclang-rt-14-dev libcmocka-dev openssl strace man-db
 VENV = $$(scripts/make-venv)
@@ -26,6 +27,7 @@ help:
 	@echo "make fuzz          throw random input at every parser for FUZZ_SECONDS (3600)"
 	@echo "make bench         measure speed and size"
 	@echo "make build         build/release/agent/experiments-agent"
+	@echo "make static        build/static/agent/experiments-agent, one file of 5 MB that needs no other"
 	@echo "make install       into PREFIX ($(PREFIX)), below DESTDIR"
 	@echo "make clean         remove build/"
 
@@ -36,6 +38,13 @@ build: packages-build
 	@mkdir -p build
 	@{ cmake --preset release && cmake --build --preset release; } $(QUIET)
 
+# With a curl of its own, which is built once.
+.PHONY: static
+static: packages-static
+	@mkdir -p build
+	@curl=$$(scripts/make-static-curl) && \
+		{ cmake --preset static -DCMAKE_PREFIX_PATH=$$curl && cmake --build --preset static; } $(QUIET)
+
 .PHONY: install
 install: build
 	cmake --install build/release --prefix $(PREFIX)
@@ -44,9 +53,11 @@ install: build
 clean:
 	rm -rf build
 
-.PHONY: packages-build packages-demo packages-test
+.PHONY: packages-build packages-static packages-demo packages-test
 packages-build:
 	@scripts/install-packages '$(subst $() $(),' ',$(strip $(BUILD_PACKAGES)))'
+packages-static:
+	@scripts/install-packages '$(subst $() $(),' ',$(strip $(STATIC_PACKAGES)))'
 packages-demo:
 	@scripts/install-packages '$(subst $() $(),' ',$(strip $(DEMO_PACKAGES)))'
 packages-test:
