@@ -358,6 +358,8 @@ static int metric_add(struct fold *fold, struct slice raw, uint8_t origin, bool 
         struct metric_state *metric;
         int r;
 
+        if (fold->n_metrics < fold->config.metrics_max)
+                rows_make_way(fold);
         name_clean(raw, name);
         r = metric_new(&metric, fold, raw, name);
         if (r < 0)

@@ -27,6 +27,7 @@
 
 enum {
         FOLD_ROWS_MAX = 2048,        /* more rows never fit the byte budget */
+        FOLD_CELLS_MAX = 8192,       /* rows times columns, x included: a cell takes two bytes at least */
         FOLD_METRICS_MAX = 32,       /* default of fold_config.metrics_max, and the CRD's bound */
         FOLD_NAME_BYTES_MAX = 63,    /* a longer name is cut and ends in a hash of the whole */
         FOLD_NOTES_MAX = 8,

@@ -142,8 +142,10 @@ bool fold_has_objective(const struct fold *fold);
 
 /* --- rows.c --- */
 
-/* Room for one more row. 0 or -ENOMEM. */
+/* Room for one more row, where there may be one. 0 or -ENOMEM. */
 int rows_reserve(struct fold *fold);
+/* Makes room for one more column: where columns are many, rows are fewer. */
+void rows_make_way(struct fold *fold);
 /* The row with this x, which is made where there is none; rows_reserve() was called. */
 size_t row_take(struct fold *fold, double x);
 /* The row of the objective's best value; SIZE_MAX when there is none. It is never thinned. */

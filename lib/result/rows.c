@@ -3,12 +3,19 @@
 
 #include "result/fold_state.h"
 
-enum {
-        ROWS_FIRST = 16,
-        ROWS_THINNED_MAX = FOLD_ROWS_MAX * 3 / 4,
-};
+enum { ROWS_FIRST = 16 };
 
 /* --- memory --- */
+
+/* With so many metrics. Thinned to three quarters, they are still more than the byte budget has room for, at
+ * two bytes a cell: what goes could not have been published. */
+static size_t rows_max(size_t n_metrics) {
+        size_t n = FOLD_CELLS_MAX / (n_metrics + 1);
+
+        if (n > FOLD_ROWS_MAX)
+                return FOLD_ROWS_MAX;
+        return n < ROWS_FIRST ? ROWS_FIRST : n;
+}
 
 static int metric_reserve(struct metric_state *metric, size_t old, size_t capacity) {
         double *values = realloc(metric->values, capacity * sizeof(*values));
@@ -31,10 +38,13 @@ static int metric_reserve(struct metric_state *metric, size_t old, size_t capaci
 
 int rows_reserve(struct fold *fold) {
         size_t capacity = fold->rows_capacity ? fold->rows_capacity * 2 : ROWS_FIRST;
+        size_t max = rows_max(fold->n_metrics);
         struct row *rows;
 
-        if (fold->n_rows < fold->rows_capacity || fold->n_rows == FOLD_ROWS_MAX)
+        if (fold->n_rows < fold->rows_capacity || fold->n_rows >= max)
                 return 0;
+        if (capacity > max)
+                capacity = max;
         rows = realloc(fold->rows, capacity * sizeof(*rows));
         if (!rows)
                 return -ENOMEM;
@@ -47,6 +57,25 @@ int rows_reserve(struct fold *fold) {
         }
         fold->rows_capacity = capacity;
         return 0;
+}
+
+/* Where the memory cannot be had back, it is kept. */
+static void rows_shrink(struct fold *fold, size_t capacity) {
+        struct row *rows = realloc(fold->rows, capacity * sizeof(*rows));
+
+        if (rows)
+                fold->rows = rows;
+        for (size_t m = 0; m < fold->n_metrics; m++) {
+                struct metric_state *metric = fold->metrics[m];
+                double *values = realloc(metric->values, capacity * sizeof(*values));
+                uint32_t *counts = metric->counts ? realloc(metric->counts, capacity * sizeof(*counts)) : NULL;
+
+                if (values)
+                        metric->values = values;
+                if (counts)
+                        metric->counts = counts;
+        }
+        fold->rows_capacity = capacity;
 }
 
 /* --- one row --- */
@@ -147,15 +176,23 @@ static void rows_keep(struct fold *fold, const uint16_t *stay, size_t n_stay) {
         rows_cut(fold, n_stay);
 }
 
-/* Keeps every 2^level-th row, of the smallest level that makes room. What goes could not be
- * published any more: x and a digit for each of more than ROWS_THINNED_MAX rows are past the budget. */
-static void rows_thin(struct fold *fold) {
+/* Keeps every 2^level-th row, of the smallest level that leaves a quarter of max free. */
+static void rows_thin(struct fold *fold, size_t max) {
         uint16_t stay[FOLD_ROWS_MAX];
         size_t n_stay = fold_select_rows(fold, fold->level, stay);
 
-        while (n_stay > ROWS_THINNED_MAX)
+        while (n_stay > max * 3 / 4)
                 n_stay = fold_select_rows(fold, ++fold->level, stay);
         rows_keep(fold, stay, n_stay);
+}
+
+void rows_make_way(struct fold *fold) {
+        size_t max = rows_max(fold->n_metrics + 1);
+
+        if (fold->n_rows > max)
+                rows_thin(fold, max);
+        if (fold->rows_capacity > max)
+                rows_shrink(fold, max);
 }
 
 void rows_drop_empty(struct fold *fold, claim_t claim) {
@@ -227,8 +264,8 @@ size_t row_take(struct fold *fold, double x) {
 
         if (row < fold->n_rows && fold->rows[row].x == x)
                 return row;
-        if (fold->n_rows == FOLD_ROWS_MAX) {
-                rows_thin(fold);
+        if (fold->n_rows >= rows_max(fold->n_metrics)) {
+                rows_thin(fold, rows_max(fold->n_metrics));
                 row = row_find(fold, x);
         }
         for (size_t i = fold->n_rows; i > row; i--)

@@ -320,6 +320,38 @@ static void test_a_million_epochs(void **state) {
         assert_int_equal(n, (1000000 - 1) / 2048 + 1 + 2);
 }
 
+/* Metrics that come late make rows fewer, not memory more. */
+static void test_many_metrics_and_epochs(void **state) {
+        CLEANUP(fold_freep) struct fold *fold = fold_of((struct fold_config){ .axis = AXIS_AUTO });
+
+        (void)state;
+        assert_int_equal(fold_set_objective(fold, "loss", GOAL_MINIMIZE), 0);
+        for (int epoch = 1; epoch <= 2000; epoch++)
+                take(fold, (struct said){ epoch, NO, NO, { METRIC("loss", epoch == 777 ? -1 : epoch) } });
+        assert_int_equal(fold_n_rows(fold), 2000);
+        for (int epoch = 2001; epoch <= 5000; epoch++)
+                for (int i = 0; i < FOLD_METRICS_MAX - 1; i++) {
+                        char name[] = "metric_00";
+
+                        name[7] = (char)('0' + i / 10);
+                        name[8] = (char)('0' + i % 10);
+                        take(fold, (struct said){ epoch, NO, NO, { METRIC("loss", epoch), { slice_from(name), epoch * i } } });
+                        assert_true(fold_n_rows(fold) * (fold_n_columns(fold) + 1) <= FOLD_CELLS_MAX);
+                }
+        assert_int_equal(fold_n_columns(fold), FOLD_METRICS_MAX);
+        assert_true(fold_n_rows(fold) * (FOLD_METRICS_MAX + 1) > FOLD_CELLS_MAX / 3);
+        assert_true(fold_row_x(fold, 0) == 1);
+        assert_true(fold_row_x(fold, fold_n_rows(fold) - 1) == 5000);
+        assert_true(fold_objective(fold).x == 777 && fold_objective(fold).value == -1);
+        assert_true(fold_column(fold, 0).min == -1 && fold_column(fold, 0).max == 5000);
+        for (int i = 1; i < FOLD_METRICS_MAX; i++) {
+                struct column column = fold_column(fold, (size_t)i);
+
+                assert_true(column.min == 2001 * (i - 1) && column.max == 5000 * (i - 1));
+                assert_true(column.latest == column.max);
+        }
+}
+
 /* A first epoch of more steps than there are rows still ends as one exact row. */
 static void test_a_long_first_epoch(void **state) {
         static const struct aggregate_rule mean = { "loss", AGGREGATE_MEAN };
@@ -839,6 +871,7 @@ int main(void) {
                 cmocka_unit_test(test_metrics_past_the_limit_are_counted_and_named),
                 cmocka_unit_test(test_objective_is_the_best_row),
                 cmocka_unit_test(test_a_million_epochs),
+                cmocka_unit_test(test_many_metrics_and_epochs),
                 cmocka_unit_test(test_a_long_first_epoch),
                 cmocka_unit_test(test_paths_epochs_and_the_end),
                 cmocka_unit_test(test_words),
