@@ -31,6 +31,8 @@ struct file {
         struct stream *stream;
         struct record_sink sink; /* marks what was said before, and hands on to the owner's */
         const struct record_sink *owner;
+        const struct file *(*find_kin)(void *userdata, const struct file *file, uint32_t first);
+        void *userdata;
 
         int fd; /* -1: not open */
         bool has_id;
@@ -55,11 +57,24 @@ struct file {
 
 /* --- what it says --- */
 
+/* With the first record that it ever says. */
+static void find_kin(struct file *file, const struct record *record) {
+        const struct file *kin;
+
+        if (!file->find_kin || file->said.n_hashes > 0 || said_records(&file->said) > 0)
+                return;
+        kin = file->find_kin(file->userdata, file, said_hash(record));
+        if (kin)
+                said_inherit(&file->said, &kin->said);
+}
+
 static void take_record(void *userdata, const struct record *record) {
         struct file *file = userdata;
         struct record marked = *record;
-        enum saying saying = said_take_record(&file->said, record);
+        enum saying saying;
 
+        find_kin(file, record);
+        saying = said_take_record(&file->said, record);
         if (saying == SAYING_HANDED_ON)
                 return;
         marked.is_repeat = saying == SAYING_AGAIN;
@@ -119,6 +134,8 @@ int file_new(struct file **ret_file, const struct file_config *config) {
                 return -ENOMEM;
         file->fd = -1;
         file->owner = config->sink;
+        file->find_kin = config->find_kin;
+        file->userdata = config->userdata;
         file->sink = (struct record_sink){ file, take_record, take_reject,
                                            config->sink->take_passed ? take_passed : NULL };
         stream.sink = &file->sink;
@@ -273,6 +290,11 @@ int file_open(struct file *file) {
         else if (!file->has_id)
                 file_start_over(file);
         return 0;
+}
+
+void file_inherit(struct file *file, const struct file *next) {
+        if (next->said.n_hashes > 0)
+                said_inherit(&file->said, &next->said);
 }
 
 void file_forgo(struct file *file) {
@@ -530,8 +552,9 @@ bool file_is_recognised(const struct file *file) {
         return file->told != NULL || file->said.n_hashes > 0;
 }
 
-bool file_repeats(const struct file *file, const struct file *other) {
-        return file->said.n_hashes > 0 && other->said.n_hashes > 0 && file->said.hashes[0] == other->said.hashes[0];
+bool file_first_said(const struct file *file, uint32_t *ret_hash) {
+        *ret_hash = file->said.n_hashes > 0 ? file->said.hashes[0] : 0;
+        return file->said.n_hashes > 0;
 }
 
 bool file_is_refused(const struct file *file) {

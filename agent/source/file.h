@@ -68,6 +68,10 @@ struct file_config {
         const struct filters *filters; /* borrowed; NULL: none */
         const struct record_sink *sink;/* borrowed */
         const struct file_kept *kept;  /* go on from there; NULL: from the start */
+        /* A file that said the same first: one that is written beside the other, and then moved over it, says
+         * again what that one said. NULL: none. */
+        const struct file *(*find_kin)(void *userdata, const struct file *file, uint32_t first);
+        void *userdata;
 };
 
 /* 0 or -ENOMEM. */
@@ -87,6 +91,9 @@ int file_read(struct file *file, int64_t now_ms);
 /* Reads from the start: of the open file, or of whatever the path leads to then. What comes again is
  * marked so (struct record). */
 void file_start_over(struct file *file);
+
+/* The other one was its next version: what that one said is what this one said. */
+void file_inherit(struct file *file, const struct file *next);
 
 /* After the end was read: takes an unfinished last line as complete, and closes. No more will come. */
 void file_finish(struct file *file);
@@ -112,8 +119,8 @@ bool file_is_new(const struct file *file);    /* nothing was read of what is fol
 bool file_is_as(const struct file *file, const struct file_status *status);
 bool file_has_content(const struct file *file);    /* a byte was read, ever */
 bool file_is_recognised(const struct file *file);  /* a record was found in it, ever */
-/* Began the other one, as far as both said something, with the same record? Then it is its next version. */
-bool file_repeats(const struct file *file, const struct file *other);
+/* The hash of the first record that was found in it (see said.h); false: none was. */
+bool file_first_said(const struct file *file, uint32_t *ret_hash);
 bool file_is_refused(const struct file *file);     /* of no known format */
 uint64_t file_unread_bytes(const struct file *file); /* of those that were seen to be there */
 const struct print *file_print(const struct file *file);

@@ -29,8 +29,16 @@ static uint64_t hash_record(const struct record *record) {
         return hash;
 }
 
+static uint32_t fold_hash(uint64_t hash) {
+        return (uint32_t)(hash ^ (hash >> 32));
+}
+
+uint32_t said_hash(const struct record *record) {
+        return fold_hash(hash_record(record));
+}
+
 static bool reserve(struct said *said, size_t index) {
-        size_t capacity = said->capacity ? said->capacity * 2 : CAPACITY_FIRST;
+        size_t capacity = said->capacity > CAPACITY_FIRST ? said->capacity * 2 : CAPACITY_FIRST;
         uint32_t *hashes;
 
         if (index < said->capacity)
@@ -66,7 +74,7 @@ enum saying said_take_record(struct said *said, const struct record *record) {
         if (said->is_contradicted)
                 return SAYING_HANDED_ON;
         if (index >= said->replay_records)
-                return compare(said, index, (uint32_t)(hash ^ (hash >> 32)));
+                return compare(said, index, fold_hash(hash));
         if (said->n_records == said->replay_records)
                 said->is_contradicted = said->chain != said->replay_chain;
         return SAYING_HANDED_ON;
@@ -81,6 +89,18 @@ enum saying said_take_reject(struct said *said) {
 void said_release(struct said *said) {
         free(said->hashes);
         *said = (struct said){ 0 };
+}
+
+void said_inherit(struct said *said, const struct said *other) {
+        uint32_t *hashes = malloc(other->n_hashes * sizeof(*hashes) + 1);
+
+        if (!hashes)
+                return;
+        if (other->n_hashes > 0)
+                memcpy(hashes, other->hashes, other->n_hashes * sizeof(*hashes));
+        free(said->hashes);
+        said->hashes = hashes;
+        said->n_hashes = said->capacity = other->n_hashes;
 }
 
 void said_start_over(struct said *said) {

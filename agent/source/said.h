@@ -32,6 +32,13 @@ enum saying {
 
 void said_release(struct said *said);
 
+/* By which a record is told from others. */
+uint32_t said_hash(const struct record *record);
+
+/* What the other one said counts as said by this one, which said nothing yet. Without memory for it
+ * nothing is told apart. */
+void said_inherit(struct said *said, const struct said *other);
+
 /* The file is read from its start: what it says now is compared with what it said before. */
 void said_start_over(struct said *said);
 

@@ -83,6 +83,27 @@ static void forget(struct tail *tail, struct followed *followed) {
         files_remove(&tail->files, followed);
 }
 
+static bool is_beside(const char *a, const char *b) {
+        size_t n = (size_t)(name_of(a) - a);
+
+        return (size_t)(name_of(b) - b) == n && strncmp(a, b, n) == 0;
+}
+
+static const struct file *find_kin(void *userdata, const struct file *file, uint32_t first) {
+        const struct tail *tail = userdata;
+        size_t n;
+        CLEANUP(cleanup_free) struct followed **list = files_list(&tail->files, &n);
+
+        for (size_t i = 0; list && i < n; i++) {
+                uint32_t other;
+
+                if (list[i]->file != file && file_first_said(list[i]->file, &other) && other == first &&
+                    is_beside(file_path(list[i]->file), file_path(file)))
+                        return list[i]->file;
+        }
+        return NULL;
+}
+
 static struct file *make_file(struct tail *tail, const char *path, const char *source,
                               const struct tail_place *place, const struct file_kept *kept) {
         struct file_config config = {
@@ -91,6 +112,7 @@ static struct file *make_file(struct tail *tail, const char *path, const char *s
                 .is_named = place && place->is_named,
                 .root = place ? place_root(tail, place) : NULL,
                 .filters = tail->config.filters, .sink = tail->config.sink,
+                .find_kin = find_kin, .userdata = tail,
         };
         struct file *file = NULL;
 
@@ -525,13 +547,17 @@ static struct followed *take_name(struct tail *tail, struct followed *followed, 
 /* A file that is followed took the path of another one that is. Is it that one's next version, written
  * beside it and moved over it? Else the one at the path is left, as by rotation. */
 static bool is_next_version(const struct followed *known, const struct followed *followed) {
-        return !file_is_linked(followed->file) && file_is_recognised(followed->file) &&
-               (file_is_new(known->file) || file_repeats(known->file, followed->file));
+        uint32_t first, other;
+
+        if (file_is_linked(followed->file) || !file_first_said(followed->file, &other))
+                return false;
+        return file_is_new(known->file) || (file_first_said(known->file, &first) && first == other);
 }
 
 /* The one that is followed under this path now; NULL: none, or there is nothing to look at. */
 static struct followed *settle_name(struct tail *tail, struct followed *known, struct followed *followed, const char *path) {
         if (followed && is_next_version(known, followed)) {
+                file_inherit(followed->file, known->file);
                 forget(tail, known);
                 return followed;
         }
