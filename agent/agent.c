@@ -46,6 +46,7 @@ struct agent {
         /* What facts points to. */
         char message[MESSAGE_BYTES_MAX + 1];
         char notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1];
+        char loss[FOLD_NOTE_BYTES_MAX + 1]; /* "": none */
         char close_call[CLOSE_CALL_BYTES_MAX + 1]; /* the last line that looked close; "": none */
 
         struct record_sink sink;
@@ -195,13 +196,15 @@ static void update_condition(struct agent *agent) {
         }
 }
 
-/* Which source is taken where several say the same. */
+/* What was lost, and which source is taken where several say the same. */
 static void update_notes(struct agent *agent) {
         size_t n = fold_notes(agent->fold, agent->notes);
 
-        agent->facts.agent.n_notes = n < RESULT_NOTES_MAX ? n : RESULT_NOTES_MAX;
-        for (size_t i = 0; i < agent->facts.agent.n_notes; i++)
-                agent->facts.agent.notes[i] = agent->notes[i];
+        agent->facts.agent.n_notes = 0;
+        if (*agent->loss)
+                agent->facts.agent.notes[agent->facts.agent.n_notes++] = agent->loss;
+        for (size_t i = 0; i < n && agent->facts.agent.n_notes < RESULT_NOTES_MAX; i++)
+                agent->facts.agent.notes[agent->facts.agent.n_notes++] = agent->notes[i];
 }
 
 static void update_facts(struct agent *agent) {
@@ -336,12 +339,31 @@ static void looked(void *userdata) {
                 changed(agent, false);
 }
 
+static void note_loss(struct agent *agent, const char *path, uint64_t lost_bytes) {
+        struct buffer note = BUFFER_INIT(16 * FOLD_NOTE_BYTES_MAX);
+        const char *slash = strrchr(path, '/');
+
+        put_clean(&note, slice_from(slash ? slash + 1 : path));
+        if (lost_bytes > 0)
+                (void)buffer_printf(&note, " was truncated or deleted: %llu bytes were lost, all in all",
+                                    (unsigned long long)agent->facts.agent.lost_bytes);
+        else
+                (void)buffer_append_string(&note, " was truncated: what was written just before may be lost");
+        keep_text(agent->loss, FOLD_NOTE_BYTES_MAX, &note);
+}
+
 static void lost(void *userdata, const char *path, uint64_t lost_bytes) {
         struct agent *agent = userdata;
 
         agent->facts.agent.lost_bytes += lost_bytes;
-        log_error("%s: was truncated or deleted before its last %llu bytes were read: they are lost", path,
-                  (unsigned long long)lost_bytes);
+        if (lost_bytes > 0)
+                log_error("%s: was truncated or deleted before its last %llu bytes were read: they are lost", path,
+                          (unsigned long long)lost_bytes);
+        else
+                log_warning("%s: was truncated and begun anew, and there is no copy of it beside it: what was written "
+                            "just before may be lost", path);
+        if (lost_bytes > 0 || !*agent->loss || agent->facts.agent.lost_bytes == 0)
+                note_loss(agent, path, lost_bytes);
         if (!agent->is_ending)
                 changed(agent, false);
 }

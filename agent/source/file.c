@@ -440,7 +440,7 @@ static bool was_written_anew(const struct file *file, const struct version *vers
 /* Is it another content now? A document that changed starts over by itself. */
 static int check_version(struct file *file, int64_t now_ms) {
         struct file_status status;
-        struct version version, before = file->version;
+        struct version version;
         bool is_changed, is_anew;
         int r = stat_open(file->fd, &status);
 
@@ -457,7 +457,6 @@ static int check_version(struct file *file, int64_t now_ms) {
                 log_debug("%s: is a document that changed, so it is read from its start", file->path);
                 file_start_over(file);
         } else if (is_anew) {
-                file->version.size_bytes = before.size_bytes; /* what was there of it: some may be lost */
                 return FILE_CHANGED;
         }
         return 0;
@@ -484,10 +483,13 @@ static int read_measured(struct file *file, int64_t now_ms) {
 }
 
 int file_read(struct file *file, int64_t now_ms) {
+        int64_t size_bytes = file->version.size_bytes;
         int r = check_version(file, now_ms);
 
         if (r == 0)
                 r = read_measured(file, now_ms);
+        if (r == FILE_CHANGED)
+                file->version.size_bytes = size_bytes; /* of what was there before: some of it may be lost */
         file->is_resting = r == FILE_LATER;
         return r;
 }

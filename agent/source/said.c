@@ -38,7 +38,7 @@ uint32_t said_hash(const struct record *record) {
 }
 
 static bool reserve(struct said *said, size_t index) {
-        size_t capacity = said->capacity > CAPACITY_FIRST ? said->capacity * 2 : CAPACITY_FIRST;
+        size_t capacity = said->capacity * 2 < CAPACITY_FIRST ? CAPACITY_FIRST : said->capacity * 2;
         uint32_t *hashes;
 
         if (index < said->capacity)

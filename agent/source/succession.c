@@ -277,14 +277,15 @@ static void account_for_lost(struct tail *tail, const struct followed *followed)
 }
 
 /* The content that was followed is at its path no more. Where it is now, what is left of it is read;
- * then the path may start over. is_elsewhere: we have it open still, only others are to be found. */
-static void seek(struct tail *tail, struct followed *followed, bool is_elsewhere) {
+ * then the path may start over. is_elsewhere: we have it open still, only others are to be found. False: it
+ * is nowhere. */
+static bool seek(struct tail *tail, struct followed *followed, bool is_elsewhere) {
         struct file_kept kept = file_keep(followed->file);
         struct siblings siblings;
         bool is_found = is_elsewhere;
 
         if (kept.print.offset_bytes == 0 && !is_elsewhere)
-                return;
+                return true;
         siblings_find(tail, kept.path, &siblings);
         for (size_t i = 0; i < siblings.n && !is_found; i++)
                 if (is_continued_in(&kept, &siblings.list[i])) {
@@ -298,6 +299,7 @@ static void seek(struct tail *tail, struct followed *followed, bool is_elsewhere
                 if (is_generation_between(followed, &kept, &siblings.list[i]))
                         follow_generation(tail, followed, &siblings.list[i]);
         siblings_release(&siblings);
+        return is_found;
 }
 
 /* --- copies --- */
@@ -377,13 +379,32 @@ static int leave(struct tail *tail, struct followed *followed) {
                 return 0;
         }
         log_debug("%s: was renamed, followed on", file_path(followed->file));
-        seek(tail, followed, true);
+        (void)seek(tail, followed, true);
         bound_strays(tail);
         if (!files_make_stray(&tail->files, followed))
                 finish(tail, followed);
         else if (followed->watch < 0)
                 followed->watch = watches_file(tail->watches, file_fd(followed->file));
         return 0;
+}
+
+static void start_anew(struct tail *tail, struct followed *followed) {
+        bool is_found = seek(tail, followed, false);
+
+        followed->was_truncated = !is_found && file_first_said(followed->file, &followed->first_before);
+        file_start_over(followed->file);
+}
+
+/* A file that was written anew and begins as before is the next version of the same. One that does not may
+ * have had lines at its end that nobody saw. */
+static void judge_truncation(struct tail *tail, struct followed *followed) {
+        uint32_t first;
+
+        if (!followed->was_truncated || file_keep(followed->file).records == 0)
+                return;
+        followed->was_truncated = false;
+        if (file_first_said(followed->file, &first) && first != followed->first_before)
+                tail->config.lost(tail->config.userdata, file_path(followed->file), 0);
 }
 
 static void park_all(struct tail *tail) {
@@ -406,8 +427,7 @@ static int open_path(struct tail *tail, struct followed *followed) {
                 r = file_open(followed->file);
         }
         if (r == FILE_OTHER) {
-                seek(tail, followed, false);
-                file_start_over(followed->file);
+                start_anew(tail, followed);
                 r = file_open(followed->file);
         }
         if (r != 0)
@@ -427,11 +447,11 @@ static int read_on(struct tail *tail, struct followed *followed) {
         if (file_is_new(followed->file) && is_settled_as_copy(tail, followed))
                 return 0;
         r = file_read(followed->file, tail->is_finishing ? INT64_MAX : loop_now_ms(tail->loop));
+        judge_truncation(tail, followed);
         if (r != FILE_CHANGED)
                 return r;
         log_debug("%s: was written anew, so it is read from its start", file_path(followed->file));
-        seek(tail, followed, false);
-        file_start_over(followed->file);
+        start_anew(tail, followed);
         return FILE_MORE;
 }
 
@@ -461,7 +481,7 @@ static void look_at_stray(struct tail *tail, struct followed *followed) {
 
         /* After a restart of ours. Under its old path another one may be. */
         if (!file_is_open(followed->file) && file_open(followed->file) != 0) {
-                seek(tail, followed, false);
+                (void)seek(tail, followed, false);
                 forget(tail, followed);
                 return;
         }
@@ -501,7 +521,7 @@ static void look_at_nothing(struct tail *tail, struct followed *followed) {
                 forget(tail, followed);
                 return;
         }
-        seek(tail, followed, false);
+        (void)seek(tail, followed, false);
         file_set_error(followed->file, 0);
         followed->gone = ++tail->gone;
         tail->n_gone++;

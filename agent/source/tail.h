@@ -30,7 +30,8 @@ struct tail_config {
         const struct filters *filters;   /* --filter; borrowed; NULL: none */
         const struct record_sink *sink;  /* borrowed */
         void (*looked)(void *userdata);  /* files were looked at, whether or not there was a record */
-        /* A file was truncated or deleted before so many bytes of it were read. */
+        /* A file was truncated or deleted before so many bytes of it were read, and no copy was found; 0: before
+         * some were, perhaps. */
         void (*lost)(void *userdata, const char *path, uint64_t lost_bytes);
         void *userdata;
 };
