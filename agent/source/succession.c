@@ -365,15 +365,36 @@ static bool is_settled_as_copy(struct tail *tail, struct followed *followed) {
 
 /* --- one path --- */
 
+static void start_anew(struct tail *tail, struct followed *followed) {
+        bool is_found = seek(tail, followed, false);
+
+        followed->was_truncated = !is_found && file_first_said(followed->file, &followed->first_before);
+        file_start_over(followed->file);
+}
+
+
+/* A file that was written anew and begins as before is the next version of the same. One that does not may
+ * have had lines at its end that nobody saw. */
+static void judge_truncation(struct tail *tail, struct followed *followed) {
+        uint32_t first;
+
+        if (!followed->was_truncated || file_keep(followed->file).records == 0)
+                return;
+        followed->was_truncated = false;
+        if (file_first_said(followed->file, &first) && first != followed->first_before)
+                tail->config.lost(tail->config.userdata, file_path(followed->file), 0);
+}
+
 /* Its path leads elsewhere. It is read to its end; then it is a stray, or, when it was deleted, closed.
  * FILE_MORE: not at its end yet. */
 static int leave(struct tail *tail, struct followed *followed) {
         int r = followed->is_copy ? 0 : file_read(followed->file, INT64_MAX);
 
-        if (r == FILE_MORE)
-                return r;
         if (r == FILE_CHANGED)
-                account_for_lost(tail, followed);
+                start_anew(tail, followed);
+        if (r == FILE_CHANGED || r == FILE_MORE)
+                return FILE_MORE;
+        judge_truncation(tail, followed);
         if (!file_is_linked(followed->file) || followed->is_copy || file_is_refused(followed->file)) {
                 finish(tail, followed);
                 return 0;
@@ -388,25 +409,6 @@ static int leave(struct tail *tail, struct followed *followed) {
         return 0;
 }
 
-static void start_anew(struct tail *tail, struct followed *followed) {
-        bool is_found = seek(tail, followed, false);
-
-        followed->was_truncated = !is_found && file_first_said(followed->file, &followed->first_before);
-        file_start_over(followed->file);
-}
-
-/* A file that was written anew and begins as before is the next version of the same. One that does not may
- * have had lines at its end that nobody saw. */
-static void judge_truncation(struct tail *tail, struct followed *followed) {
-        uint32_t first;
-
-        if (!followed->was_truncated || file_keep(followed->file).records == 0)
-                return;
-        followed->was_truncated = false;
-        if (file_first_said(followed->file, &first) && first != followed->first_before)
-                tail->config.lost(tail->config.userdata, file_path(followed->file), 0);
-}
-
 static void park_all(struct tail *tail) {
         size_t n;
         CLEANUP(cleanup_free) struct followed **list = files_list(&tail->files, &n);
@@ -417,17 +419,12 @@ static void park_all(struct tail *tail) {
                         file_park(list[i]->file);
 }
 
-/* Opens what the path leads to; what it led to before is found first. */
-static int open_path(struct tail *tail, struct followed *followed) {
+static int open_known(struct tail *tail, struct followed *followed) {
         struct file_status status;
         int r = file_open(followed->file);
 
         if (r == -EMFILE || r == -ENFILE) {
                 park_all(tail);
-                r = file_open(followed->file);
-        }
-        if (r == FILE_OTHER) {
-                start_anew(tail, followed);
                 r = file_open(followed->file);
         }
         if (r != 0)
@@ -438,6 +435,16 @@ static int open_path(struct tail *tail, struct followed *followed) {
                                                            S_ISLNK(status.mode))))
                 followed->watch = watches_file(tail->watches, file_fd(followed->file));
         return 0;
+}
+
+/* Opens what the path leads to; what it led to before is found first. */
+static int open_path(struct tail *tail, struct followed *followed) {
+        int r = open_known(tail, followed);
+
+        if (r != FILE_OTHER)
+                return r;
+        start_anew(tail, followed);
+        return open_known(tail, followed);
 }
 
 /* 0, FILE_MORE, FILE_LATER, negative errno. */
@@ -480,7 +487,7 @@ static void look_at_stray(struct tail *tail, struct followed *followed) {
         bool more = tail->more;
 
         /* After a restart of ours. Under its old path another one may be. */
-        if (!file_is_open(followed->file) && file_open(followed->file) != 0) {
+        if (!file_is_open(followed->file) && open_known(tail, followed) != 0) {
                 (void)seek(tail, followed, false);
                 forget(tail, followed);
                 return;

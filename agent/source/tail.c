@@ -1,6 +1,8 @@
 #include "source/tail.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -222,6 +224,20 @@ void tail_finish(struct tail *tail) {
         watches_pause(tail->watches, true);
 }
 
+/* Where a stray is now, whatever its path leads to; NULL: not known. */
+static const char *stray_path(const struct followed *stray, char *place, size_t size) {
+        static const char deleted[] = " (deleted)"; /* proc(5), /proc/PID/fd */
+        char link[64];
+        ssize_t n;
+
+        (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", file_fd(stray->file));
+        n = file_is_open(stray->file) ? readlink(link, place, size - 1) : -1;
+        if (n <= 0)
+                return NULL;
+        place[n] = '\0';
+        return (size_t)n < sizeof(deleted) || strcmp(place + n - (sizeof(deleted) - 1), deleted) != 0 ? place : NULL;
+}
+
 int tail_each(const struct tail *tail, tail_keep keep, void *userdata) {
         size_t n;
         CLEANUP(cleanup_free) struct followed **list = files_list(&tail->files, &n);
@@ -229,7 +245,11 @@ int tail_each(const struct tail *tail, tail_keep keep, void *userdata) {
 
         for (size_t i = 0; i < n && r == 0; i++) {
                 struct file_kept kept = file_keep(list[i]->file);
+                char place[PATH_MAX];
+                const char *path = list[i]->is_stray ? stray_path(list[i], place, sizeof(place)) : NULL;
 
+                if (path)
+                        kept.path = path;
                 if (kept.records > 0 || kept.rejects > 0 || kept.n_said > 0)
                         r = keep(userdata, &kept, list[i]->is_stray);
         }
