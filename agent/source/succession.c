@@ -151,6 +151,14 @@ int tail_go_on(struct tail *tail, const struct file_kept *kept, bool is_stray) {
 
 /* --- what was followed under another name --- */
 
+static void account_for_lost(struct tail *tail, const struct followed *followed) {
+        uint64_t lost_bytes = file_unread_bytes(followed->file);
+
+        if (lost_bytes > 0)
+                tail->config.lost(tail->config.userdata, file_path(followed->file), lost_bytes);
+        file_forgo(followed->file);
+}
+
 /* Reads on where kept was left, in the file at path that is it, or a copy of it. */
 static void take_up(struct tail *tail, const struct file_kept *kept, const char *source,
                     const struct tail_place *place, const char *path, struct file_id id) {
@@ -164,6 +172,8 @@ static void take_up(struct tail *tail, const struct file_kept *kept, const char 
         if (!file)
                 return;
         log_debug("%s goes on in %s", kept->path, path);
+        if (followed && !followed->is_copy && !file_is_new(followed->file))
+                account_for_lost(tail, followed);
         if (followed)
                 files_replace(&tail->files, followed, file);
         else
@@ -196,8 +206,13 @@ static int compare_siblings(const void *a, const void *b) {
         return compare_generations(left->path, right->path);
 }
 
-/* The files beside path that are named after it and that are not followed, but as copies; the oldest
- * first. */
+/* Is it followed for what it holds? Not when it was written over since, as by a copy of another one. */
+static bool is_settled(const struct followed *followed) {
+        return !followed->is_copy && !file_is_new(followed->file) &&
+               (!file_is_open(followed->file) || print_fits(file_print(followed->file), file_fd(followed->file)));
+}
+
+/* The files beside path that are named after it and that are not followed for what they hold; the oldest first. */
 static void siblings_find(struct tail *tail, const char *path, struct siblings *siblings) {
         char directory_path[PATH_MAX], sibling[PATH_MAX];
         const struct dirent *entry;
@@ -216,7 +231,7 @@ static void siblings_find(struct tail *tail, const char *path, struct siblings *
                     file_status_at(sibling, false, &status) < 0 || !S_ISREG(status.mode))
                         continue;
                 followed = files_find_id(&tail->files, status.id);
-                if (followed && !followed->is_copy)
+                if (followed && is_settled(followed))
                         continue;
                 siblings->list[siblings->n].path = strdup(sibling);
                 siblings->list[siblings->n].status = status;
@@ -266,14 +281,6 @@ static void follow_generation(struct tail *tail, const struct followed *followed
         generation = add(tail, sibling->path, file_path(followed->file), followed->place, NULL, true);
         if (generation)
                 look_at_one(tail, generation);
-}
-
-static void account_for_lost(struct tail *tail, const struct followed *followed) {
-        uint64_t lost_bytes = file_unread_bytes(followed->file);
-
-        if (lost_bytes > 0)
-                tail->config.lost(tail->config.userdata, file_path(followed->file), lost_bytes);
-        file_forgo(followed->file);
 }
 
 /* The content that was followed is at its path no more. Where it is now, what is left of it is read;
@@ -368,7 +375,8 @@ static bool is_settled_as_copy(struct tail *tail, struct followed *followed) {
 static void start_anew(struct tail *tail, struct followed *followed) {
         bool is_found = seek(tail, followed, false);
 
-        followed->was_truncated = !is_found && file_first_said(followed->file, &followed->first_before);
+        followed->was_truncated = !is_found && !followed->was_drained && file_first_said(followed->file, &followed->first_before);
+        followed->was_drained = false;
         file_start_over(followed->file);
 }
 
@@ -397,6 +405,7 @@ static int leave(struct tail *tail, struct followed *followed) {
         judge_truncation(tail, followed);
         if (!file_is_linked(followed->file) || followed->is_copy || file_is_refused(followed->file)) {
                 finish(tail, followed);
+                followed->was_drained = true;
                 return 0;
         }
         log_debug("%s: was renamed, followed on", file_path(followed->file));
