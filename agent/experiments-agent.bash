@@ -14,6 +14,17 @@ _experiments_agent() {
                 fi
                 return
         fi
+        if [[ ${COMP_WORDS[1]} == state && $COMP_CWORD -gt 1 ]]; then
+                case $before in
+                --output|-o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
+                *) if [[ $word == -* ]]; then
+                           mapfile -t COMPREPLY < <(compgen -W "--output --help" -- "$word")
+                   else
+                           mapfile -t COMPREPLY < <(compgen -d -- "$word")
+                   fi ;;
+                esac
+                return
+        fi
         case $before in
         --dir|--to|--state|-d|-t) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
         --metrics|--ca-file|--token-file|--client-cert|--client-key|-m)
@@ -23,7 +34,7 @@ _experiments_agent() {
         --owner) mapfile -t COMPREPLY < <(compgen -W "auto experiment job none" -- "$word") ;;
         --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
         --filter|--server|--namespace|--job|--output|--interval|--objective|-[fsnjoi]) ;;
-        *) if [[ $COMP_CWORD -eq 1 ]]; then flags="parse $flags"; fi
+        *) if [[ $COMP_CWORD -eq 1 ]]; then flags="parse state $flags"; fi
            mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word") ;;
         esac
 }

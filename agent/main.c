@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "options.h"
 #include "parse.h"
+#include "state_command.h"
 #include "version.h"
 
 static int run(const struct options *options) {
@@ -22,6 +23,8 @@ int main(int n_arguments, char **arguments) {
 
         if (n_arguments > 1 && strcmp(arguments[1], "parse") == 0)
                 return parse_command(n_arguments - 1, arguments + 1);
+        if (n_arguments > 1 && strcmp(arguments[1], "state") == 0)
+                return state_command(n_arguments - 1, arguments + 1);
 
         status = options_parse(&options, n_arguments, arguments);
         if (status != 0)

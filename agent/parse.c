@@ -13,11 +13,11 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/json_put.h"
-#include "base/number.h"
 #include "formats/filters.h"
 #include "formats/format.h"
 #include "formats/stream.h"
 #include "options.h"
+#include "print_fold.h"
 #include "result/fold.h"
 
 #define PROGRAM "experiments-agent parse"
@@ -128,63 +128,6 @@ static void print_record(struct parsing *parsing, const struct record *record) {
 
 /* --- for people --- */
 
-static void print_number(double value) {
-        char text[NUMBER_TEXT_BYTES] = "-";
-
-        if (isfinite(value))
-                number_format(value, 6, text);
-        printf("  %12s", text);
-}
-
-static double first_value(const struct fold *fold, const struct column *column) {
-        for (size_t row = 0; row < fold_n_rows(fold); row++)
-                if (!isnan(column->values[row]))
-                        return column->values[row];
-        return NAN;
-}
-
-/* The owner's path, without what all have in common. */
-static void print_owner(const struct column *column, const char *base) {
-        const char *path = *column->source ? column->source : "several files";
-        size_t n = strlen(base);
-
-        if (strncmp(path, base, n) == 0 && path[n] == '/')
-                path += n + 1;
-        printf("  %s", path);
-}
-
-/* base: of a directory, so that the owners are named; else NULL. */
-static void print_columns(const struct fold *fold, const char *base) {
-        size_t n_rows = fold_n_rows(fold);
-        int width = (int)strlen("metric");
-        char text[NUMBER_TEXT_BYTES];
-
-        for (size_t i = 0; i < fold_n_columns(fold); i++)
-                if ((int)strlen(fold_column(fold, i).name) > width)
-                        width = (int)strlen(fold_column(fold, i).name);
-        number_format(fold_row_x(fold, 0), 6, text);
-        printf("  x: %s, %zu row%s, %s", axis_name(fold_axis(fold)), n_rows, n_rows == 1 ? "" : "s", text);
-        number_format(fold_row_x(fold, n_rows - 1), 6, text);
-        printf(" to %s\n  %-*s  %12s  %12s  %12s  %12s%s\n", text, width, "metric", "first", "last", "min", "max",
-               base ? "  from" : "");
-        for (size_t i = 0; i < fold_n_columns(fold); i++) {
-                struct column column = fold_column(fold, i);
-
-                printf("  %-*s", width, column.name);
-                print_number(first_value(fold, &column));
-                print_number(column.latest);
-                print_number(column.min);
-                print_number(column.max);
-                if (base)
-                        print_owner(&column, base);
-                if (column.non_finite > 0)
-                        printf("  not finite: %llu", (unsigned long long)column.non_finite);
-                putchar('\n');
-        }
-        if (fold_n_left_out(fold) > 0)
-                printf("  left out: %zu more metrics\n", fold_n_left_out(fold));
-}
-
 static void print_notes(const struct fold *fold) {
         char notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1];
         size_t n = fold_notes(fold, notes);
@@ -197,7 +140,7 @@ static void print_table(const struct fold *fold, const char *path, const struct 
         printf("%s: %s, %llu records, %llu lines rejected\n", path, outcome->format->description,
                (unsigned long long)outcome->counts.records, (unsigned long long)outcome->counts.rejects);
         if (fold_n_rows(fold) > 0)
-                print_columns(fold, NULL);
+                print_fold(fold, NULL);
 }
 
 /* --- taking what the stream yields --- */
@@ -220,11 +163,6 @@ static void take_reject(void *userdata, const struct reject *reject) {
         if (reject->column > 0)
                 fprintf(out, "%zu:", reject->column);
         fprintf(out, " expected %s\n", reject->expected);
-}
-
-static void print_clean(struct slice text) {
-        for (size_t i = 0; i < text.size_bytes; i++)
-                putchar((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f ? ' ' : text.data[i]);
 }
 
 static void take_passed(void *userdata, const struct reject *passed) {
@@ -419,7 +357,7 @@ static int parse_together(struct parsing *parsing, char **places, int n_places) 
                 return EXIT_NOT_UNDERSTOOD;
         }
         if (parsing->mode == MODE_TABLE && fold_n_rows(parsing->fold) > 0) {
-                print_columns(parsing->fold, places[0]);
+                print_fold(parsing->fold, places[0]);
                 print_notes(parsing->fold);
         }
         return status;

@@ -45,6 +45,9 @@ def complete(*words):
 def test_completion_has_each_flag_and_no_other():
     assert set(complete("experiments-agent", "--")) == flags_of_help()
     assert complete("experiments-agent", "pa") == ["parse"]
+    assert complete("experiments-agent", "sta") == ["state"]
+    assert complete("experiments-agent", "state", "--") == ["--output", "--help"]
+    assert complete("experiments-agent", "state", "--output", "j") == ["json"]
     assert complete("experiments-agent", "parse", "--") == ["--records", "--why", "--filter", "--format"]
     assert complete("experiments-agent", "--axis", "e") == ["epoch"]
 

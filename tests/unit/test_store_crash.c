@@ -535,6 +535,7 @@ static void test_lives(void **state) {
                 "WSWFFFSWWS",
                 "WFWFWFSWS",
                 "WDSWDSWS",
+                "WWDSWSWWW", /* what was new in the directory before that is not there either */
                 "WDKWSWS",
                 "WSWTFSWS",
         };
