@@ -136,6 +136,16 @@ def test_a_newer_version_is_named(kept):
     assert "Newer" in {slot["condition"] for slot in shown["generations"]}
 
 
+def test_the_agent_leaves_a_newer_version_alone(kept):
+    slot = kept / ".agent" / "state.1"
+    slot.write_bytes(generation(99, b"whatever", major=2))
+    before = {path.name: path.read_bytes() for path in (kept / ".agent").iterdir()}
+    done = run("--dir", kept, "--job", "digits-1", "--to", kept.parent / "results")
+    assert done.returncode == 2
+    assert "newer agent" in done.stderr and str(kept / ".agent") in done.stderr
+    assert {path.name: path.read_bytes() for path in (kept / ".agent").iterdir()} == before
+
+
 def test_intact_but_no_state(kept):
     for i, blob in enumerate((b"\xff\xff\xff", b"\x22\x02\xff\xff")):
         (kept / ".agent" / "state.2").write_bytes(generation(100 + i, blob))
