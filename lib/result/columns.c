@@ -51,6 +51,13 @@ static void name_clean(struct slice name, char ret_name[static FOLD_NAME_BYTES_M
                 ret_name[size] = '\0';
 }
 
+bool metric_name_is_of(const char *name, struct slice raw) {
+        char clean[FOLD_NAME_BYTES_MAX + 1];
+
+        name_clean(raw, clean);
+        return strcmp(name, clean) == 0;
+}
+
 static bool is_letter(char c) {
         return isalnum((unsigned char)c) || ((unsigned char)c & 0x80);
 }

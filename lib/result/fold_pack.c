@@ -294,10 +294,16 @@ static int check_rows(const State__Fold *message) {
         return check_ordinals(rows, message->next_ordinal);
 }
 
+static struct slice raw_of(const State__Metric *metric) {
+        return (struct slice){ (const char *)metric->raw.data, metric->raw.len };
+}
+
 static bool is_metric(const State__Fold *message, const State__Metric *metric) {
         size_t n_rows = message->rows ? message->rows->n_x : 0;
 
-        if (!is_name(metric->name) || metric->raw.len > RAW_NAME_BYTES_MAX)
+        if (!is_name(metric->name))
+                return false;
+        if (metric->raw.len > 0 && !metric_name_is_of(metric->name, raw_of(metric)))
                 return false;
         if (metric->claim == 0 || metric->claim > CLAIM_MAX || metric->arrival >= message->next_arrival)
                 return false;
@@ -308,12 +314,6 @@ static bool is_metric(const State__Fold *message, const State__Metric *metric) {
         return metric->n_values == n_rows && (metric->n_counts == n_rows || metric->n_counts == 0);
 }
 
-static bool is_same_metric(const State__Metric *a, const State__Metric *b) {
-        bool same_raw = a->raw.len > 0 && a->raw.len == b->raw.len && memcmp(a->raw.data, b->raw.data, a->raw.len) == 0;
-
-        return same_raw || strcmp(a->name, b->name) == 0;
-}
-
 static bool are_metrics(const State__Fold *message) {
         if (message->n_metrics > PACKED_METRICS_MAX)
                 return false;
@@ -321,7 +321,7 @@ static bool are_metrics(const State__Fold *message) {
                 if (!is_metric(message, message->metrics[m]))
                         return false;
                 for (size_t other = 0; other < m; other++)
-                        if (is_same_metric(message->metrics[m], message->metrics[other]))
+                        if (strcmp(message->metrics[m]->name, message->metrics[other]->name) == 0)
                                 return false;
         }
         return true;
@@ -443,9 +443,8 @@ static int take_values(struct fold *fold, struct metric_state *metric, State__Me
 }
 
 static int unpack_metric(struct fold *fold, State__Metric *message) {
-        struct slice raw = { (const char *)message->raw.data, message->raw.len };
         struct metric_state *metric;
-        int r = metric_new(&metric, fold, raw, message->name);
+        int r = metric_new(&metric, fold, raw_of(message), message->name);
 
         if (r < 0)
                 return r;

@@ -130,6 +130,8 @@ struct metric_state *metric_find(struct fold *fold, struct slice raw, size_t hin
 /* Gives the name a column where it may have one, and takes it from sources that count less; what
  * those had said is gone then. 0 or -ENOMEM. */
 int metric_claim(struct fold *fold, struct slice raw, size_t hint, uint8_t origin);
+/* Is name what a metric is called that the trainer writes so? */
+bool metric_name_is_of(const char *name, struct slice raw);
 /* Of this name, with the aggregate that the configuration says, in no fold yet. 0 or -ENOMEM. */
 int metric_new(struct metric_state **ret_metric, const struct fold *fold, struct slice raw, const char *name);
 void metrics_sort(struct fold *fold);
