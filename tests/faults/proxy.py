@@ -10,6 +10,7 @@ Each request goes through one rule at most: the first that fits and has times le
 fits goes through proxy.otherwise(request), which returns a Fault: by default, nothing happens to it.
 """
 
+import contextlib
 import dataclasses
 import http.client
 import http.server
@@ -27,7 +28,10 @@ class Fault:
     """What happens to a request instead of, or around, its forwarding."""
 
     def handle(self, handler, forward):
-        handler.answer(*forward())
+        if handler.is_watch:
+            handler.stream()
+        else:
+            handler.answer(*forward())
 
 
 @dataclasses.dataclass
@@ -130,6 +134,16 @@ class Late(Fault):
         return body
 
 
+@dataclasses.dataclass
+class CutStream(Fault):
+    """Of a watch: so many bytes of its lines, then the end of the connection."""
+
+    size: int
+
+    def handle(self, handler, forward):
+        handler.stream(self.size)
+
+
 class Hold(Fault):
     """Answers nothing until release() is called, or some seconds have passed; then forwards as if
     nothing had been."""
@@ -186,6 +200,33 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.cut()
         _reset(self.connection)
 
+    def stream(self, size=None):
+        """A watch: what comes goes on at once, until one of the two ends, or so many bytes have gone."""
+        proxy = self.server.proxy
+        connection = http.client.HTTPSConnection(proxy.host, proxy.port, context=proxy.context)
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+        proxy._streams.append(connection)
+        try:
+            connection.request("GET", self.path, headers=headers)
+            reply = connection.getresponse()
+            if reply.status != 200:
+                self.answer(reply.status, dict(reply.getheaders()), reply.read())
+                return
+            self.request_record.status = reply.status
+            self.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while line := reply.readline():
+                self._send_chunk(line[:size])
+                size = None if size is None else size - len(line)
+                if size is not None and size <= 0:
+                    self.cut()
+                    return
+            self._send_chunk(b"")
+        finally:
+            connection.close()
+
+    def _send_chunk(self, data):
+        self.send(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
     def _forwarder(self, body):
         """What sends this very request to the server, whenever and as often as it is called."""
         proxy, method, path = self.server.proxy, self.command, self.path
@@ -207,6 +248,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         self.request_record = Request(self.command, path, query, dict(self.headers),
                                       json.loads(body) if body else None)
+        self.is_watch = "watch=true" in query
         fault = self.server.proxy._take(self.request_record)
         try:
             fault.handle(self, self._forwarder(body))
@@ -253,6 +295,7 @@ class FaultProxy:
         self.otherwise = lambda request: Fault()
         self.is_down = False  # resets each new connection before TLS
         self.refused = 0      # connections, while it was down
+        self._streams = []
         self._rules = []
         self._changed = threading.Condition()
 
@@ -279,6 +322,10 @@ class FaultProxy:
 
     def __exit__(self, *_):
         self._http.shutdown()
+        for connection in self._streams:  # a watch that nothing happens to would stay for half an hour
+            if connection.sock:
+                with contextlib.suppress(OSError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._http.server_close()
         self._directory.cleanup()

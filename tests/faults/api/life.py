@@ -9,16 +9,19 @@ import random
 
 from cluster import objects
 from faults import replies
-from faults.proxy import Cut, Fault, FaultProxy, Hold, Late, LoseReply, LoseRequest, Pieces, Reply, Reset, Truncate, Twice
+from faults.proxy import (Cut, CutStream, Fault, FaultProxy, Hold, Late, LoseReply, LoseRequest, Pieces, Reply, Reset,
+                          Truncate, Twice)
 from publish.conftest import ClusterAgent
 
 from .oracle import Lines, compare
 
-TICK_S = 0.01  # what the agent is given to act on a step of its clock, where that matters to nobody
+TICK_S = 0.005  # what the agent is given to act on a step of its clock, where that matters to nobody
 
 
 def kind_of(request, job):
-    """What the agent wants with it: "job", "experiment", "look", "create", "report" or "other"."""
+    """What the agent wants with it: "job", "experiment", "look", "create", "report", "watch" or "other"."""
+    if "watch=true" in request.query:
+        return "watch"
     if request.path.endswith(f"/jobs/{job}"):
         return "job"
     if "/experiments/" in request.path:
@@ -41,6 +44,9 @@ def draw_from_network(chance, kind):
 
 
 def draw_fault(chance, kind, job):
+    if kind == "watch":
+        return chance.choice([lambda: CutStream(chance.randrange(2000)), LoseRequest, Reset,
+                              lambda: chance.choice(replies.PASSING)(job), lambda: replies.gone(job)])()
     what = chance.random()
     if what < 0.45:
         return draw_from_network(chance, kind)
@@ -60,12 +66,14 @@ class Life:
         self.cluster, self.namespace, self.token = cluster, namespace, token
         self.lines = Lines(seed)
         self.unfinished = ""
+        self.log_of_the_dead = 0  # what agents before this one said
         self.faults = []       # all that were drawn, with the kind of request that met them
         self.rate = self.chance.choice([0.1, 0.3, 0.5, 0.8])
-        self.steps = self.chance.randrange(20, 50)
+        self.steps = self.chance.randrange(15, 40)
         self.more = {}         # what the status says besides the lines
         self.env = {}
         self.owner = None
+        self.flags = ["--interval", "1s,1s", *(["--watch"] if self.chance.random() < 0.3 else [])]
 
     # --- what is there before ---
 
@@ -110,7 +118,7 @@ class Life:
 
     def start(self):
         self.agent = ClusterAgent(self.directory, self.proxy.server, self.proxy.ca_file, self.token, self.namespace,
-                                  self.job, ["--interval", "1s,1s"], self.env)
+                                  self.job, self.flags, self.env)
 
     # --- faults ---
 
@@ -171,6 +179,7 @@ class Life:
     def kill(self):
         self.agent.process.kill()
         self.agent.process.wait()
+        self.log_of_the_dead = len(self.agent.log)
         self.start()
         self.wait_for_request()  # from then on it takes a SIGTERM as it should
 
@@ -188,6 +197,9 @@ class Life:
     def delete(self):
         self.as_administrator("DELETE")
 
+    def request_stop(self):
+        self.as_administrator("PATCH", {"spec": {"stop": {"requested": True, "reason": "no better than others"}}})
+
     def as_administrator(self, method, body=None):
         with contextlib.suppress(OSError, http.client.HTTPException):  # the server is away
             self.cluster.api().request(method, objects.path("Result", self.namespace, self.job), body,
@@ -196,8 +208,8 @@ class Life:
     def step(self):
         self.chance.choices(
             [self.write_and_wait, self.write, self.wait_for_request, lambda: self.pass_time(self.chance.choice([2, 5, 40])),
-             self.deliver_late, self.outage, self.kill, self.annotate, self.delete],
-            [12, 3, 4, 3, 3, 0.4, 0.7, 1, 0.5])[0]()
+             self.deliver_late, self.outage, self.kill, self.annotate, self.delete, self.request_stop],
+            [12, 3, 4, 3, 3, 0.4, 0.7, 1, 0.5, 0.3])[0]()
 
     # --- the end ---
 
@@ -208,9 +220,12 @@ class Life:
             if isinstance(fault, Hold):
                 fault.release()
         self.put(self.unfinished + self.lines.next() + (self.lines.end() if self.chance.random() < 0.7 else ""))
-        if self.env:
-            self.more["phase"] = "Succeeded"
         self.agent.stop()
+        told, _, _ = self.agent.log[self.log_of_the_dead:].partition("reading what is left")
+        if "a stop was requested" in told:
+            self.more["phase"] = "Stopped"
+        elif self.env:
+            self.more["phase"] = "Succeeded"
 
     def check(self, api):
         """Says what is wrong; "" when the Result is what it has to be."""
@@ -223,9 +238,10 @@ class Life:
         return "\n".join(filter(None, wrong))
 
     def unsaid(self):
-        """A lasting refusal that the log does not have."""
+        """A lasting refusal that the log does not have. An agent that is killed says nothing of the reply
+        that it was waiting for."""
         log = self.agent.log
-        for kind, fault in self.faults:
+        for kind, fault in self.faults if not self.log_of_the_dead else []:
             if kind == "report" and isinstance(fault, Reply) and fault.status in (400, 403, 413, 415, 422):
                 message = json.loads(fault.body)["message"]
                 if message not in log:
