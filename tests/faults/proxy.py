@@ -249,6 +249,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.request_record = Request(self.command, path, query, dict(self.headers),
                                       json.loads(body) if body else None)
         self.is_watch = "watch=true" in query
+        if self.server.proxy._refuses():  # on a connection from before
+            self.reset()
+            return
         fault = self.server.proxy._take(self.request_record)
         try:
             fault.handle(self, self._forwarder(body))
@@ -293,8 +296,8 @@ class FaultProxy:
         self.wants_client_cert = wants_client_cert
         self.requests = []
         self.otherwise = lambda request: Fault()
-        self.is_down = False  # resets each new connection before TLS
-        self.refused = 0      # connections, while it was down
+        self.is_down = False  # resets each new connection before TLS, and an old one when it is used
+        self.refused = 0      # such attempts, while it was down
         self._streams = []
         self._rules = []
         self._changed = threading.Condition()
