@@ -1,4 +1,5 @@
 /* experiments-agent: follows a trainer's metrics files and publishes them as its Job's Result. */
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,15 @@ static int run(const struct options *options) {
         int status = agent_new(&agent, options);
 
         return status == 0 ? agent_run(agent) : status;
+}
+
+/* glibc raises these by itself after a large block was freed, and then gives nothing back of what a whole document
+ * took (mallopt(3)). There is one thread, and nothing is allocated where speed matters. */
+static void keep_memory_small(void) {
+        (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+        (void)mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+        (void)mallopt(M_TOP_PAD, 16 * 1024);
+        (void)mallopt(M_ARENA_MAX, 1);
 }
 
 int main(int n_arguments, char **arguments) {
@@ -39,5 +49,6 @@ int main(int n_arguments, char **arguments) {
         }
         log_setup("experiments-agent", options.log_format,
                   options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+        keep_memory_small();
         return run(&options);
 }
