@@ -22,8 +22,9 @@
 enum {
         SLOTS_MAX = RECORD_METRICS_MAX, /* values of one line that are looked at */
         DEPTH_MAX = 8,
-        NAMES_BYTES_MAX = 4 * LINE_BYTES_MAX,
-        TRAIN_NAMES_BYTES_MAX = 256 * 1024,
+        NAMES_BYTES_MAX = LINE_BYTES_MAX,
+        SHAPE_LINE_BYTES_MAX = 32 * 1024, /* longer lines are read with care each time */
+        TRAIN_NAMES_BYTES_MAX = 64 * 1024,
         HEAD_LINES_MAX = 200, /* of which none is a record: then the file is none of records */
 };
 
@@ -160,7 +161,8 @@ static void shape_judge(struct shape *shape, const struct json_scalar *scalars) 
                         shape->mode_slot = i;
         }
         /* A number that is null in one line can be one in the next of the same shape. */
-        shape->is_usable = shape->n_slots < SLOTS_MAX && shape->mode_slot == SIZE_MAX && !shape->is_quiet;
+        shape->is_usable = shape->n_slots < SLOTS_MAX && shape->mode_slot == SIZE_MAX && !shape->is_quiet &&
+                           shape->line.size_bytes > 0;
 }
 
 /* --- values into the record --- */
@@ -248,7 +250,7 @@ static bool take_char(struct reading *reading, char c, const char *expected) {
 /* A buffer that is full is the line's fault; no memory is not. */
 static bool check_memory(struct reading *reading, int r) {
         if (r == -ENOBUFS)
-                return fail(reading, "shorter names: together they are over 4 MiB");
+                return fail(reading, "shorter names: together they are over 128 KiB");
         if (r < 0)
                 reading->error = r;
         return r == 0;
@@ -342,7 +344,8 @@ static const char *read_carefully(struct shape *shape, struct slice line, struct
         bool ok;
 
         shape_clear(shape);
-        ok = check_memory(&reading, buffer_append(&shape->line, line.data, line.size_bytes)) &&
+        ok = (line.size_bytes > SHAPE_LINE_BYTES_MAX ||
+              check_memory(&reading, buffer_append(&shape->line, line.data, line.size_bytes))) &&
              read_object(&reading, (struct span){ 0 }, 1);
         if (ok) {
                 reading.at = json_skip_blanks(reading.at, reading.end);
@@ -590,7 +593,7 @@ static bool is_enough(struct guess *guess, const struct shape *shape, const stru
 }
 
 static enum recognition judge_line(struct guess *guess, struct slice line) {
-        struct shape shape = { .line = BUFFER_INIT(LINE_BYTES_MAX), .names = BUFFER_INIT(NAMES_BYTES_MAX) };
+        struct shape shape = { .line = BUFFER_INIT(SHAPE_LINE_BYTES_MAX), .names = BUFFER_INIT(NAMES_BYTES_MAX) };
         struct json_scalar *scalars = malloc(SLOTS_MAX * sizeof(*scalars));
         enum recognition answer = RECOGNITION_NO;
         size_t column;
@@ -652,7 +655,7 @@ static int open_parser(struct parser **ret_parser) {
 
         if (!parser)
                 return -ENOMEM;
-        parser->shape.line = BUFFER_INIT(LINE_BYTES_MAX);
+        parser->shape.line = BUFFER_INIT(SHAPE_LINE_BYTES_MAX);
         parser->shape.names = BUFFER_INIT(NAMES_BYTES_MAX);
         parser->output_path = parser->checkpoint = BUFFER_INIT(LINE_BYTES_MAX);
         parser->train_names = BUFFER_INIT(TRAIN_NAMES_BYTES_MAX);

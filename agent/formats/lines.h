@@ -5,10 +5,11 @@
 
 #include "formats/format.h"
 
-enum { LINE_BYTES_MAX = 1024 * 1024 }; /* a longer line is one reject */
+/* A longer line is one reject. What is unfinished is kept in memory, and all memory is to be under 1 MiB. */
+enum { LINE_BYTES_MAX = 128 * 1024 };
 
 /* The reject of a line over the limit says this. */
-#define LINE_EXPECTED_SHORTER "a line of at most 1 MiB; it is passed over"
+#define LINE_EXPECTED_SHORTER "a line of at most 128 KiB; it is passed over"
 
 /* Hands each complete line of bytes, without its newline, to take_line, and with final set the
  * unfinished last one too; context->line is counted up before each. The result is that of

@@ -6,7 +6,7 @@
 
 enum {
         MEMORY_BYTES_FIRST = 16 * 1024,
-        MEMORY_BYTES_IDLE = 256 * 1024, /* more is given back with the next message */
+        MEMORY_BYTES_IDLE = 64 * 1024, /* more is given back with the next message */
         MEMORY_BYTES_MAX = 16 * 1024 * 1024,
 };
 

@@ -6,6 +6,8 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 
+enum { PENDING_BYTES_IDLE = 4 * 1024 };
+
 struct stream {
         char *source;
         struct stream_config config;
@@ -197,11 +199,18 @@ static struct slice skip_line(struct stream *stream, struct slice bytes) {
         return (struct slice){ newline + 1, bytes.size_bytes - (size_t)(newline + 1 - bytes.data) };
 }
 
+/* Of a long line the memory is given back. */
+static void release_long(struct buffer *pending) {
+        if (pending->size_bytes == 0 && pending->capacity_bytes > PENDING_BYTES_IDLE)
+                buffer_release(pending);
+}
+
 static void start_skipping(struct stream *stream) {
         stream->context.line++;
         stream->counts.lines++;
         line_reject(&stream->context, buffer_slice(&stream->pending), 0, LINE_EXPECTED_SHORTER);
         buffer_clear(&stream->pending);
+        release_long(&stream->pending);
         stream->skipping = true;
 }
 
@@ -210,9 +219,13 @@ static void start_skipping(struct stream *stream) {
 static int complete_pending(struct stream *stream, struct slice *bytes) {
         const char *newline = memchr(bytes->data, '\n', bytes->size_bytes);
         size_t size = newline ? (size_t)(newline + 1 - bytes->data) : bytes->size_bytes;
+        size_t room = STREAM_HEAD_BYTES_MAX - stream->pending.size_bytes;
         ssize_t taken;
-        int r = buffer_append(&stream->pending, bytes->data, size);
+        int r;
 
+        if (!stream->format && size > room)
+                size = room; /* no more is looked at to tell the format */
+        r = buffer_append(&stream->pending, bytes->data, size);
         if (r == -ENOBUFS) {
                 start_skipping(stream);
                 return 0;
@@ -226,6 +239,7 @@ static int complete_pending(struct stream *stream, struct slice *bytes) {
         if (taken < 0)
                 return (int)taken;
         buffer_consume(&stream->pending, (size_t)taken);
+        release_long(&stream->pending);
         return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "result/record.h"
 
 /* What cannot be told from so many bytes at the start of a file is not told from more. */
-enum { STREAM_HEAD_BYTES_MAX = 256 * 1024 };
+enum { STREAM_HEAD_BYTES_MAX = LINE_BYTES_MAX };
 
 struct stream;
 

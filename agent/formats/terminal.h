@@ -13,7 +13,7 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
-enum { FRAME_BYTES_MAX = 256 * 1024 }; /* what is longer is cut, and counted */
+enum { FRAME_BYTES_MAX = 128 * 1024 }; /* what is longer is cut, and counted */
 
 struct terminal {
         struct buffer line;   /* of the unfinished frame */

@@ -674,7 +674,7 @@ static int take_frame(struct parser *parser, const struct frame *frame, struct p
         else
                 end_row(parser);
         if (frame->is_cut)
-                line_reject(context, frame->text, 0, "a line of at most 256 KiB; the rest of it is passed over");
+                line_reject(context, frame->text, 0, "a line of at most 128 KiB; the rest of it is passed over");
         return r;
 }
 
