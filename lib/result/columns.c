@@ -68,9 +68,7 @@ static const char *skip_to_letter(const char *at) {
         return at;
 }
 
-/* Are letters and digits the same? eval/loss and eval_loss are one metric. Names without any are
- * compared as they are. */
-static bool name_is_same(const char *a, const char *b) {
+bool name_is_same(const char *a, const char *b) {
         const char *at_a = skip_to_letter(a), *at_b = skip_to_letter(b);
 
         if (!*at_a && !*at_b)
@@ -82,7 +80,7 @@ static bool name_is_same(const char *a, const char *b) {
         return *at_a == *at_b;
 }
 
-static uint64_t hash_letters(const char *name) {
+uint64_t hash_letters(const char *name) {
         uint64_t hash = hash_start;
 
         for (const char *at = skip_to_letter(name); *at; at = skip_to_letter(at + 1))
@@ -311,28 +309,42 @@ static void remove_at(struct fold *fold, size_t rank) {
 
 /* --- claiming --- */
 
+/* The last that no source has said yet, but an earlier attempt had; SIZE_MAX: none. */
+static size_t find_expected(const struct fold *fold) {
+        for (size_t rank = fold->n_metrics; rank-- > 0;)
+                if (fold->metrics[rank]->claim == 0)
+                        return rank;
+        return SIZE_MAX;
+}
+
 /* Has a metric that comes now a place? Where all are taken, that of the last of a worse kind. */
 static bool has_place(const struct fold *fold, const struct metric_state *metric) {
         const struct metric_state *last;
 
-        if (fold->n_metrics < fold->config.metrics_max)
+        if (fold->n_metrics < fold->config.metrics_max || find_expected(fold) != SIZE_MAX)
                 return true;
         last = fold->metrics[fold->n_metrics - 1];
         return is_objective(fold, metric) ? !is_objective(fold, last) || fold->config.metrics_max > 1
                                           : metric->kind < last->kind && !is_objective(fold, last);
 }
 
-void metrics_drop_last(struct fold *fold) {
-        const struct metric_state *last = fold->metrics[fold->n_metrics - 1];
+static void drop(struct fold *fold, size_t rank) {
+        const struct metric_state *metric = fold->metrics[rank];
 
-        leave_out(fold, slice_from(last->name), last->name);
-        retire(fold, last->name);
-        remove_at(fold, fold->n_metrics - 1);
+        leave_out(fold, slice_from(metric->name), metric->name);
+        retire(fold, metric->name);
+        remove_at(fold, rank);
+}
+
+void metrics_drop_last(struct fold *fold) {
+        drop(fold, fold->n_metrics - 1);
 }
 
 static void make_place(struct fold *fold) {
+        size_t expected = find_expected(fold);
+
         if (fold->n_metrics == fold->config.metrics_max)
-                metrics_drop_last(fold);
+                drop(fold, expected != SIZE_MAX ? expected : fold->n_metrics - 1);
 }
 
 /* Remembers another source that says it: the one that counts most, so that notes do not flap. */
@@ -352,8 +364,10 @@ static void withdraw(struct fold *fold, struct metric_state *owner) {
                 if (strcmp(metric->name, owner->name) != 0)
                         retire(fold, metric->name);
                 owner->arrival = metric->arrival < owner->arrival ? metric->arrival : owner->arrival;
-                note_also(fold, owner, metric->origin);
-                owner->is_replaced = true;
+                if (metric->claim > 0) {
+                        note_also(fold, owner, metric->origin);
+                        owner->is_replaced = true;
+                }
                 remove_at(fold, rank);
         }
         if (owner->is_replaced)
@@ -384,6 +398,25 @@ static int metric_add(struct fold *fold, struct slice raw, uint8_t origin, bool 
         make_place(fold);
         unretire(fold, name);
         take_in(fold, raw);
+        fold->metrics[fold->n_metrics++] = metric;
+        metrics_sort(fold);
+        return 0;
+}
+
+int metric_expect(struct fold *fold, const char *raw) {
+        struct metric_state *metric;
+        char name[FOLD_NAME_BYTES_MAX + 1];
+        int r;
+
+        if (fold->n_metrics == fold->config.metrics_max || metric_find(fold, slice_from(raw), 0, ORIGIN_NONE))
+                return 0;
+        rows_make_way(fold);
+        name_clean(slice_from(raw), name);
+        r = metric_new(&metric, fold, slice_from(raw), name);
+        if (r < 0)
+                return r;
+        metric->origin = ORIGIN_SHARED;
+        metric->arrival = fold->next_arrival++;
         fold->metrics[fold->n_metrics++] = metric;
         metrics_sort(fold);
         return 0;

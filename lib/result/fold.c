@@ -87,6 +87,7 @@ static void axis_move(struct fold *fold, enum axis axis, struct origin *origin, 
                 return;
         fold->axis = axis;
         fold->x_last = NAN;
+        returns_forget(fold);
         if (fold->n_rows == 0)
                 return;
         if (axis == AXIS_EPOCH && !isnan(fold->first_epoch))
@@ -98,6 +99,7 @@ static void axis_move(struct fold *fold, enum axis axis, struct origin *origin, 
 /* --- another source sets x --- */
 
 static void rows_shift(struct fold *fold, double shift) {
+        returns_forget(fold);
         for (size_t row = 0; row < fold->n_rows; row++)
                 fold->rows[row].x += shift;
 }
@@ -181,6 +183,7 @@ static void metric_put(struct metric_state *metric, size_t row, double value, bo
 
         cell_add(&cell, metric->aggregate, value, is_repeat);
         metric->values[row] = cell.value;
+        set_fresh(metric, row, true);
         if (metric->counts)
                 metric->counts[row] = cell.n;
 }
@@ -216,6 +219,8 @@ static void fold_take_metrics(struct fold *fold, uint8_t index, const struct rec
         double x = x_for(fold, origin, record);
         size_t row = SIZE_MAX;
 
+        if (sets_x(fold, origin) && !isnan(x) && !record->is_repeat)
+                returns_note(fold, origin, x);
         for (size_t i = 0; i < record->n_metrics; i++) {
                 struct metric_state *metric = metric_find(fold, record->metrics[i].name, i, index);
 
@@ -280,6 +285,8 @@ static void origin_learn(struct fold *fold, struct origin *origin, const struct 
                 origin->first_epoch = record->epoch;
         else if (!isnan(record->epoch) && record->epoch != origin->first_epoch)
                 fold->has_second_epoch = true;
+        if (fold->past && past_has_another_epoch(fold->past, record->epoch))
+                fold->has_second_epoch = true;
         note(&origin->epoch, record->epoch);
         note(&origin->step, record->step);
         note(&origin->trial, record->trial);
@@ -321,7 +328,7 @@ int fold_new(struct fold **ret_fold, const struct fold_config *config) {
                 return -ENOMEM;
         fold->config = *config;
         fold->axis = config->axis == AXIS_AUTO ? AXIS_ROW : config->axis;
-        fold->first_epoch = fold->x_last = fold->checkpoint_epoch = NAN;
+        fold->first_epoch = fold->x_last = fold->checkpoint_epoch = fold->return_x = NAN;
         fold->epoch.value = fold->step.value = fold->total_epochs.value = NAN;
         fold->metrics = calloc(config->metrics_max, sizeof(struct metric_state *));
         fold->left_out_hashes = calloc(LEFT_OUT_MAX, sizeof(*fold->left_out_hashes));
@@ -337,6 +344,7 @@ struct fold *fold_free(struct fold *fold) {
         for (size_t m = 0; m < fold->n_metrics; m++)
                 metric_free(fold->metrics[m]);
         origins_free(fold);
+        past_free(fold->past);
         free(fold->metrics);
         free(fold->rows);
         free(fold->objective_metric);
@@ -365,28 +373,6 @@ int fold_set_objective(struct fold *fold, const char *metric, enum goal goal) {
 
 /* --- what was folded --- */
 
-/* One row of a first epoch is that epoch's; only more of them make a curve over steps. */
-static bool is_single_epoch(const struct fold *fold) {
-        return fold->config.axis == AXIS_AUTO && fold->axis < AXIS_EPOCH && fold->n_rows == 1 &&
-               !isnan(fold->first_epoch);
-}
-
-enum axis fold_axis(const struct fold *fold) {
-        return is_single_epoch(fold) ? AXIS_EPOCH : fold->axis;
-}
-
-size_t fold_n_rows(const struct fold *fold) {
-        return fold->n_rows;
-}
-
-double fold_row_x(const struct fold *fold, size_t row) {
-        return is_single_epoch(fold) ? fold->first_epoch : fold->rows[row].x;
-}
-
-size_t fold_n_columns(const struct fold *fold) {
-        return fold->n_metrics;
-}
-
 struct column fold_column(const struct fold *fold, size_t rank) {
         const struct metric_state *metric = fold->metrics[rank];
         struct column column = {
@@ -404,43 +390,35 @@ struct column fold_column(const struct fold *fold, size_t rank) {
         column.source = path ? path : "";
         for (size_t row = 0; row < fold->n_rows; row++)
                 widen(&column.min, &column.max, metric->values[row]);
+        if (fold->past)
+                past_put(fold, metric, &column);
         return column;
 }
 
-struct objective fold_objective(const struct fold *fold) {
-        size_t row = row_find_best(fold);
-
-        if (row == SIZE_MAX)
-                return (struct objective){ .value = NAN, .x = NAN };
-        return (struct objective){
-                .metric = fold->metrics[0]->name,
-                .value = fold->metrics[0]->values[row],
-                .x = fold_row_x(fold, row),
-        };
-}
-
+/* What this attempt has not said yet is as it was before. */
 double fold_epoch(const struct fold *fold) {
-        return fold->epoch.value;
+        return isnan(fold->epoch.value) && fold->past ? fold->past->history.epoch : fold->epoch.value;
 }
 
 double fold_step(const struct fold *fold) {
-        return fold->step.value;
+        return isnan(fold->step.value) && fold->past ? fold->past->history.step : fold->step.value;
 }
 
 double fold_total_epochs(const struct fold *fold) {
-        return fold->total_epochs.value;
+        return isnan(fold->total_epochs.value) && fold->past ? fold->past->history.total_epochs :
+                                                               fold->total_epochs.value;
 }
 
 const char *fold_output_path(const struct fold *fold) {
-        return fold->output_path;
+        return !fold->output_path && fold->past ? fold->past->history.output_path : fold->output_path;
 }
 
 const char *fold_checkpoint(const struct fold *fold) {
-        return fold->checkpoint;
+        return !fold->checkpoint && fold->past ? fold->past->history.checkpoint : fold->checkpoint;
 }
 
 double fold_checkpoint_epoch(const struct fold *fold) {
-        return fold->checkpoint_epoch;
+        return !fold->checkpoint && fold->past ? fold->past->history.checkpoint_epoch : fold->checkpoint_epoch;
 }
 
 bool fold_ended(const struct fold *fold) {
@@ -449,6 +427,10 @@ bool fold_ended(const struct fold *fold) {
 
 uint64_t fold_accepted(const struct fold *fold) {
         return fold->accepted;
+}
+
+uint64_t fold_accepted_in_all(const struct fold *fold) {
+        return fold->past ? past_count(fold->past, fold->past->history.accepted, fold->accepted) : fold->accepted;
 }
 
 size_t fold_n_left_out(const struct fold *fold) {
@@ -465,7 +447,7 @@ const char *fold_retired_name(const struct fold *fold, size_t i) {
 
 bool fold_has_finite(const struct fold *fold) {
         for (size_t m = 0; m < fold->n_metrics; m++)
-                if (isfinite(fold->metrics[m]->latest))
+                if (isfinite(fold_column(fold, m).latest))
                         return true;
         return false;
 }

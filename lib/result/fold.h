@@ -77,6 +77,43 @@ int fold_set_objective(struct fold *fold, const char *metric, enum goal goal);
 /* Takes one record. 0, or -ENOMEM: then the record counts in full or not at all. */
 int fold_take(struct fold *fold, const struct record *record);
 
+/* --- what was there before --- */
+
+/* One curve of a Result that was there before this fold began; NAN: not known. */
+struct history_column {
+        const char *name;
+        double latest, min, max;
+        uint64_t non_finite;
+        const double *values; /* one a row; NAN: no value there */
+};
+
+/* Such a Result, which attempts before this one made. is_ours: this one too, when it is followed anew
+ * from the start: what it says again counts once. All is borrowed. */
+struct history {
+        bool is_ours;
+        enum axis axis;
+        size_t n_rows;        /* at most FOLD_ROWS_MAX */
+        const double *x;      /* ascending */
+        size_t n_columns;
+        const struct history_column *columns; /* in rank */
+        double epoch, step, total_epochs;
+        const char *output_path, *checkpoint; /* or NULL */
+        double checkpoint_epoch;
+        uint64_t accepted;
+};
+
+/* Puts what was there before our own, whether records have come already or not: rows below our first
+ * x stay, those from it on are ours alone; until we have a row, all stay, and so they do while ours
+ * cannot be put on their axis (steps, where they are epochs) and are not more. latest, min, max,
+ * counts, epoch and paths go on from there. 0, or -ENOMEM: then the fold is as it was but for names. */
+int fold_take_history(struct fold *fold, const struct history *history);
+
+/* How often x went back: a source that sets it said one below its last, or one that is new began no
+ * higher than the others are. That may be a trainer that was started anew, which only others can
+ * tell; once they do, what had been said before of the x from there on is void. */
+uint64_t fold_returns(const struct fold *fold);
+void fold_void_before_return(struct fold *fold);
+
 /* --- what was folded; everything returned is borrowed until the next change --- */
 
 /* A number that is not known is NAN everywhere. */
@@ -87,9 +124,17 @@ struct column {
         double min, max;       /* over all rows as folded, also those that were thinned */
         uint64_t non_finite;   /* how many values were NaN or infinite */
         bool is_replaced;      /* it was another source's once: what was published of that has to go */
-        const char *source;    /* path of the source that owns it; "": one of many */
-        const double *values;  /* one a row; NAN: no value there */
+        const char *source;    /* path of the source that owns it; "": one of many, or of an earlier attempt */
+        size_t n_before;       /* so many of the rows are of earlier attempts */
+        const double *before;  /* theirs, one a row; NULL: no value in any */
+        const double *values;  /* one for each row after them; NAN: no value there */
 };
+
+static inline double column_value(const struct column *column, size_t row) {
+        if (row >= column->n_before)
+                return column->values[row - column->n_before];
+        return column->before ? column->before[row] : NAN;
+}
 
 struct objective {
         const char *metric;    /* NULL: none was named, or it has no value yet */
@@ -118,6 +163,7 @@ const char *fold_checkpoint(const struct fold *fold);      /* newest, or NULL */
 double fold_checkpoint_epoch(const struct fold *fold);
 bool fold_ended(const struct fold *fold);          /* the trainer said that it is done */
 uint64_t fold_accepted(const struct fold *fold);   /* records taken */
+uint64_t fold_accepted_in_all(const struct fold *fold); /* and those before */
 /* Names that were left out because metrics_max was reached: how many (at most 1,024 are told
  * apart), and the first few of them. */
 size_t fold_n_left_out(const struct fold *fold);
@@ -126,7 +172,7 @@ const char *fold_left_out(const struct fold *fold, size_t i); /* NULL past the f
  * spells them differently), the newest FOLD_METRICS_MAX of them; NULL past the last. Their keys have
  * to be taken out of maps. */
 const char *fold_retired_name(const struct fold *fold, size_t i);
-/* Is there any number in it, or only NaN and infinities? */
+/* Is there any number in it, also from before, or only NaN and infinities? */
 bool fold_has_finite(const struct fold *fold);
 
 /* What people should know: which source x and the metrics are taken from, where several say them.

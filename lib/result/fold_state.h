@@ -3,6 +3,8 @@
  *   origins.c  the sources that records come from, and how much their word counts
  *   columns.c  metrics: their names, who owns them, their rank
  *   rows.c     the rows that all columns share
+ *   past.c     what was there before, and how it is shown before our own
+ *   returns.c  x that goes back, and what becomes void by it
  *   fold.c     the x axis, and the way of a record into rows and columns
  *   notes.c    what people should know of it
  *   fold_pack.c  its bytes on disk, and back */
@@ -37,6 +39,7 @@ struct origin {
         /* NAN where the source said none. What a record does not say, the one before it said. */
         double first_epoch, epoch, step, trial;
         double next_row;
+        double x_last; /* the last x on the current axis, of sources that set it; NAN: none yet */
 };
 
 /* Several values of one metric on their way to one. */
@@ -60,6 +63,8 @@ struct metric_state {
         double gone_min, gone_max;    /* over rows that were thinned; NAN: none */
         uint64_t non_finite;
         struct accumulator first_epoch; /* over all records while the axis is below epoch */
+        /* Which of the values were said since x went back, a bit each. */
+        uint64_t fresh[FOLD_ROWS_MAX / 64];
         double *values;               /* rows_capacity of them */
         uint32_t *counts;             /* the same, for means; else NULL */
 };
@@ -69,6 +74,12 @@ struct row {
         double step;      /* the last that the source which sets x said here; NAN: none */
         uint64_t ordinal; /* the how-manieth row this was when it came, from 0 */
         claim_t claim;    /* the highest of those that put something here */
+};
+
+/* What was there before; owns all that it points to. Nothing of it changes. */
+struct past {
+        struct history history;
+        uint64_t *letters_hashes; /* of its columns' names */
 };
 
 /* A number of the run, as the highest source that says it has it. */
@@ -109,6 +120,10 @@ struct fold {
         bool ended;
         uint64_t accepted;
 
+        struct past *past;     /* NULL: nothing was there */
+        uint64_t returns;      /* how often x went back */
+        double return_x;       /* the lowest x since; NAN: there is nothing to void */
+
         uint64_t *left_out_hashes;
         size_t n_left_out;
         char left_out[LEFT_OUT_NAMED][FOLD_NAME_BYTES_MAX + 1];
@@ -134,6 +149,13 @@ int metric_claim(struct fold *fold, struct slice raw, size_t hint, uint8_t origi
 bool metric_name_is_of(const char *name, struct slice raw);
 /* Of this name, with the aggregate that the configuration says, in no fold yet. 0 or -ENOMEM. */
 int metric_new(struct metric_state **ret_metric, const struct fold *fold, struct slice raw, const char *name);
+/* Gives a name of the past a column, where there is a place left: the claim is nobody's, so that any
+ * source takes it over. 0 or -ENOMEM. */
+int metric_expect(struct fold *fold, const char *raw);
+/* Are letters and digits the same? eval/loss and eval_loss are one metric. Names without any are
+ * compared as they are. */
+bool name_is_same(const char *a, const char *b);
+uint64_t hash_letters(const char *name);
 void metrics_sort(struct fold *fold);
 /* The last in rank leaves, and is counted as left out. */
 void metrics_drop_last(struct fold *fold);
@@ -150,8 +172,9 @@ int rows_reserve(struct fold *fold);
 void rows_make_way(struct fold *fold);
 /* The row with this x, which is made where there is none; rows_reserve() was called. */
 size_t row_take(struct fold *fold, double x);
-/* The row of the objective's best value; SIZE_MAX when there is none. It is never thinned. */
-size_t row_find_best(const struct fold *fold);
+bool is_better(const struct fold *fold, double value, double than);
+/* Takes out a value, and remembers of it what outlives it. */
+void cell_void(struct metric_state *metric, size_t row);
 /* What was folded so far becomes one row at x, of the metrics' accumulators. */
 void rows_collapse(struct fold *fold, double x);
 /* Takes out the rows in which nothing is left, of sources that count less than claim. */
@@ -160,6 +183,31 @@ void rows_drop_empty(struct fold *fold, claim_t claim);
 void rows_void(struct fold *fold, uint8_t origin, double step);
 /* No row stays; latest, min and max do. */
 void rows_forget(struct fold *fold);
+
+/* --- past.c --- */
+
+/* Adds to a column of our own what was there before. */
+void past_put(const struct fold *fold, const struct metric_state *metric, struct column *column);
+/* Of a count: what it was before and what this attempt says, together. */
+uint64_t past_count(const struct past *past, uint64_t before, uint64_t own);
+/* With this epoch, are there two? */
+bool past_has_another_epoch(const struct past *past, double epoch);
+struct past *past_free(struct past *past); /* NULL allowed; returns NULL */
+
+/* --- returns.c --- */
+
+/* A source that sets x says this one. */
+void returns_note(struct fold *fold, struct origin *origin, double x);
+/* x means something else from now on. */
+void returns_forget(struct fold *fold);
+static inline bool is_fresh(const struct metric_state *metric, size_t row) {
+        return metric->fresh[row / 64] >> row % 64 & 1;
+}
+static inline void set_fresh(struct metric_state *metric, size_t row, bool is_fresh) {
+        uint64_t bit = UINT64_C(1) << row % 64;
+
+        metric->fresh[row / 64] = is_fresh ? metric->fresh[row / 64] | bit : metric->fresh[row / 64] & ~bit;
+}
 static inline void widen(double *min, double *max, double value) {
         *min = fmin(*min, value); /* fmin and fmax take the other one for NAN */
         *max = fmax(*max, value);

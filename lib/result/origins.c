@@ -51,7 +51,7 @@ static bool origin_is(const struct origin *origin, const struct record *record) 
 static void origin_start(struct origin *origin, claim_t claim) {
         free(origin->path);
         *origin = (struct origin){
-                .claim = claim, .first_epoch = NAN, .epoch = NAN, .step = NAN, .trial = NAN,
+                .claim = claim, .first_epoch = NAN, .epoch = NAN, .step = NAN, .trial = NAN, .x_last = NAN,
         };
 }
 

@@ -210,7 +210,7 @@ static void put_column(struct status *status, const struct column *column, const
         json_put_key(writer, "values");
         json_put_open(writer, '[');
         for (size_t i = 0; i < n_rows && writer->error == 0; i++)
-                json_put_number(writer, column->values[rows[i]], status->cut.digits);
+                json_put_number(writer, column_value(column, rows[i]), status->cut.digits);
         json_put_close(writer, ']');
         json_put_close(writer, '}');
 }
@@ -320,7 +320,7 @@ static void put_agent(struct status *status) {
         json_put_key(&status->writer, "agent");
         json_put_open(&status->writer, '{');
         put_text(status, "version", facts->agent.version);
-        put_integer(status, "accepted", (int64_t)fold_accepted(status->fold), true);
+        put_integer(status, "accepted", (int64_t)fold_accepted_in_all(status->fold), true);
         put_integer(status, "rejected", (int64_t)facts->agent.rejected, true);
         put_integer(status, "dropped", (int64_t)count_left_out(status), true);
         put_integer(status, "lostBytes", (int64_t)facts->agent.lost_bytes, true);

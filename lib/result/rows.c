@@ -88,6 +88,7 @@ static void row_move(struct fold *fold, size_t to, size_t from) {
                 struct metric_state *metric = fold->metrics[m];
 
                 metric->values[to] = metric->values[from];
+                set_fresh(metric, to, is_fresh(metric, from));
                 if (metric->counts)
                         metric->counts[to] = metric->counts[from];
         }
@@ -96,6 +97,7 @@ static void row_move(struct fold *fold, size_t to, size_t from) {
 static void row_clear(struct fold *fold, size_t row) {
         for (size_t m = 0; m < fold->n_metrics; m++) {
                 fold->metrics[m]->values[row] = NAN;
+                set_fresh(fold->metrics[m], row, false);
                 if (fold->metrics[m]->counts)
                         fold->metrics[m]->counts[row] = 0;
         }
@@ -117,15 +119,23 @@ static void row_retire(struct fold *fold, size_t row) {
         }
 }
 
+void cell_void(struct metric_state *metric, size_t row) {
+        widen(&metric->gone_min, &metric->gone_max, metric->values[row]);
+        metric->values[row] = NAN;
+        if (metric->counts)
+                metric->counts[row] = 0;
+}
+
 /* --- the objective's best --- */
 
-static bool is_better(const struct fold *fold, double value, double than) {
+bool is_better(const struct fold *fold, double value, double than) {
         if (isnan(value))
                 return false;
         return isnan(than) || (fold->goal == GOAL_MINIMIZE ? value < than : value > than);
 }
 
-size_t row_find_best(const struct fold *fold) {
+/* Of our own rows; SIZE_MAX when there is none. It is never thinned. */
+static size_t row_find_best(const struct fold *fold) {
         double best = NAN;
         size_t best_row = SIZE_MAX;
 
@@ -144,8 +154,7 @@ size_t row_find_best(const struct fold *fold) {
 
 /* --- fewer rows --- */
 
-size_t fold_select_rows(const struct fold *fold, unsigned level,
-                        uint16_t ret_rows[static FOLD_ROWS_MAX]) {
+static size_t rows_select(const struct fold *fold, unsigned level, uint16_t ret_rows[static FOLD_ROWS_MAX]) {
         uint64_t mask = level < 64 ? (UINT64_C(1) << level) - 1 : UINT64_MAX;
         size_t best = row_find_best(fold), n = 0;
 
@@ -179,10 +188,10 @@ static void rows_keep(struct fold *fold, const uint16_t *stay, size_t n_stay) {
 /* Keeps every 2^level-th row, of the smallest level that leaves a quarter of max free. */
 static void rows_thin(struct fold *fold, size_t max) {
         uint16_t stay[FOLD_ROWS_MAX];
-        size_t n_stay = fold_select_rows(fold, fold->level, stay);
+        size_t n_stay = rows_select(fold, fold->level, stay);
 
         while (n_stay > max * 3 / 4)
-                n_stay = fold_select_rows(fold, ++fold->level, stay);
+                n_stay = rows_select(fold, ++fold->level, stay);
         rows_keep(fold, stay, n_stay);
 }
 
@@ -233,6 +242,7 @@ void rows_void(struct fold *fold, uint8_t origin, double step) {
 }
 
 void rows_forget(struct fold *fold) {
+        returns_forget(fold);
         for (size_t row = 0; row < fold->n_rows; row++)
                 row_retire(fold, row);
         rows_cut(fold, 0);
@@ -282,6 +292,7 @@ void rows_collapse(struct fold *fold, double x) {
         claim_t claim = 0;
         double step = NAN;
 
+        returns_forget(fold);
         for (size_t row = 0; row < fold->n_rows; row++) {
                 claim = fold->rows[row].claim > claim ? fold->rows[row].claim : claim;
                 step = fmax(step, fold->rows[row].step);
