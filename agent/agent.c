@@ -380,6 +380,25 @@ static void learned(void *userdata) {
                 log_error("the objective %s is not kept: no memory", agent->identity.objective_metric);
 }
 
+/* What was there before us: where this very pod had reported, we are what was started anew, and the
+ * files are read again. */
+static void take_earlier(void *userdata, const struct earlier *earlier) {
+        struct agent *agent = userdata;
+
+        if (fold_take_history(agent->fold, &earlier->history) < 0)
+                log_error("what was reported before is not kept: no memory");
+        agent->facts.before.is_ours = earlier->history.is_ours;
+        agent->facts.before.rejected = earlier->rejected;
+        agent->facts.before.lost_bytes = earlier->lost_bytes;
+        if (earlier->start_us)
+                agent->facts.start_us = earlier->start_us;
+        if (!agent->facts.last_report_us)
+                agent->facts.last_report_us = earlier->last_report_us;
+        if (earlier->history.is_ours && earlier->last_report_us && agent->facts.phase == PHASE_PENDING)
+                agent->facts.phase = PHASE_RUNNING;
+        agent->facts.attempt.restarts = earlier->restarts;
+}
+
 static void attempt(void *userdata, int number) {
         struct agent *agent = userdata;
 
@@ -429,9 +448,10 @@ static void take_outcome(void *userdata, enum phase phase, int exit_code, int re
         struct agent *agent = userdata;
 
         agent->facts.attempt.exit_code = exit_code;
-        agent->facts.attempt.restarts = restarts;
+        if (restarts >= 0)
+                agent->facts.attempt.restarts = restarts;
         (void)identity_set(&agent->exit_reason, reason);
-        agent->facts.attempt.reason = agent->exit_reason;
+        agent->facts.attempt.reason = reason ? agent->exit_reason : NULL;
         if (agent->stop_is_requested && exit_code <= 0)
                 phase = PHASE_STOPPED;
         else if (exit_code < 0 && fold_ended(agent->fold))
@@ -654,7 +674,8 @@ static int set_up_api(struct agent *agent) {
                 .interval_max_ms = options->interval_max_ms ? options->interval_max_ms : SPACING_MAX_MS,
                 .objective_is_given = options->objective != NULL,
                 .watch = options->watch,
-                .hooks = { agent, write_patch, write_bare_manifest, learned, attempt, stop_requested, finished },
+                .hooks = { agent, write_patch, write_bare_manifest, learned, take_earlier, attempt, stop_requested,
+                           finished },
         };
         int r = set_up_kube(agent);
 

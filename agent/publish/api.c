@@ -10,6 +10,9 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "kube/json_get.h"
+#include "publish/attempt.h"
+#include "publish/paths.h"
+#include "publish/report.h"
 #include "publish/spacing.h"
 #include "publish/watch.h"
 #include "result/result.h"
@@ -20,17 +23,18 @@ enum {
         REFUSED_MS = 300000,      /* what was refused for what it says is refused no more, perhaps */
         FINISH_PATIENCE_MS = 1000,/* for a call that is under way when the end comes */
         FINISH_RETRY_MS = 500,    /* at the end, calls follow each other no faster */
+        BLIND_CREATES_MAX = 1,    /* where we may not know whether the owner is gone */
         BODY_BYTES_MAX = 16 * 1024,
 };
-
-/* The server gives up before we do: with etcd frozen it would answer after 34 s (Kubernetes 1.36). */
-#define QUERY "timeout=5s"
 
 enum state {
         STATE_LEARN_JOB,        /* what does the Job say of experiment and parameters? */
         STATE_LEARN_EXPERIMENT, /* its uid, for the owner reference; objective, output */
         STATE_LOOK,             /* is the Result there, and what do others want of it? */
-        STATE_CHECK_OWNER,      /* the Result was deleted: by its owner's end? */
+        STATE_COMPARE_JOBS,     /* another Job's pod reports to it: which of the two Jobs is there now? */
+        STATE_COMPARE_THEIRS,   /* another pod reports to it: what became of that one */
+        STATE_COMPARE_OURS,     /* and what of ours? */
+        STATE_CHECK_OWNER,      /* is there anybody to own the Result? */
         STATE_CREATE,
         STATE_REPORT,
         STATE_REST,             /* until there is something to say, or it is time to look */
@@ -48,12 +52,14 @@ struct api {
         char *resource_version, *uid; /* of the Result as last seen; NULL: never seen */
         int64_t generation;
         bool was_forbidden, was_asked_again; /* what the Job and the Experiment would tell */
-        bool has_attempt;             /* our attempt's number is known */
+        struct attempt attempt;
+        struct json_object *met;      /* the Result that names another pod, while that is looked into */
+        bool may_be_earlier;          /* a Result that is there now was there before us */
         bool has_reported;            /* the server has taken a report of ours */
         bool stop_was_told, refusal_was_said;
+        int blind_creates;
 
-        struct buffer sent, acknowledged; /* bodies without fence: the last sent, and taken by the server */
-        struct buffer refused;            /* the same again would be refused again */
+        struct report report;
         bool changed;
         bool finishing;
         bool is_over; /* hooks.finished was called */
@@ -65,6 +71,7 @@ struct api {
 };
 
 static void step(struct api *api);
+static void decide(struct api *api);
 
 static int64_t now(const struct api *api) {
         return loop_now_ms(api->config.loop);
@@ -76,6 +83,9 @@ static const char *const state_names[] = {
         [STATE_LEARN_JOB] = "asking for the Job",
         [STATE_LEARN_EXPERIMENT] = "asking for the Experiment",
         [STATE_LOOK] = "asking for the Result",
+        [STATE_COMPARE_JOBS] = "asking for the Job again",
+        [STATE_COMPARE_THEIRS] = "asking for the pod that reports",
+        [STATE_COMPARE_OURS] = "asking for our pod",
         [STATE_CHECK_OWNER] = "asking for the Result's owner",
         [STATE_CREATE] = "creating the Result",
         [STATE_REPORT] = "reporting",
@@ -127,21 +137,6 @@ static void call(struct api *api, enum kube_method method, char *take_path, stru
         wait_for_retry(api, -1);
 }
 
-static char *result_path(const struct api *api, const char *name, const char *subresource) {
-        return kube_path(RESULT_GROUP, RESULT_VERSION, api->config.identity->namespace_name, "results",
-                         name, subresource, QUERY);
-}
-
-static char *job_path(const struct api *api) {
-        return kube_path("batch", "v1", api->config.identity->namespace_name, "jobs",
-                         api->config.identity->job, NULL, QUERY);
-}
-
-static char *experiment_path(const struct api *api) {
-        return kube_path(RESULT_GROUP, RESULT_VERSION, api->config.identity->namespace_name,
-                         "experiments", api->config.identity->experiment, NULL, QUERY);
-}
-
 static bool knows_owner_to_ask_for(const struct api *api) {
         struct result_identity view = identity_view(api->config.identity);
 
@@ -151,12 +146,12 @@ static bool knows_owner_to_ask_for(const struct api *api) {
 static void get_owner(struct api *api) {
         bool is_job = strcmp(identity_view(api->config.identity).owner.kind, "Job") == 0;
 
-        call(api, KUBE_GET, is_job ? job_path(api) : experiment_path(api), (struct slice){ 0 });
+        call(api, KUBE_GET, is_job ? path_of_job(api->config.identity) : path_of_experiment(api->config.identity), (struct slice){ 0 });
 }
 
 static void get_result(struct api *api) {
         api->look_ms = now(api) + LOOK_MS;
-        call(api, KUBE_GET, result_path(api, api->config.identity->job, NULL), (struct slice){ 0 });
+        call(api, KUBE_GET, path_of_result(api->config.identity, NULL), (struct slice){ 0 });
 }
 
 static void post_result(struct api *api) {
@@ -168,26 +163,12 @@ static void post_result(struct api *api) {
                 wait_for_retry(api, -1);
                 return;
         }
-        call(api, KUBE_POST, result_path(api, NULL, NULL), buffer_slice(&body));
-}
-
-/* {"status":…} becomes {"metadata":{"resourceVersion":…},"status":…}: a fence, so that a report
- * never goes over something that we have not seen. */
-static int put_fence(struct buffer *out, struct slice body, const char *resource_version) {
-        int r = buffer_append_string(out, "{\"metadata\":{\"resourceVersion\":\"");
-
-        if (r == 0)
-                r = buffer_append_string(out, resource_version);
-        if (r == 0)
-                r = buffer_append_string(out, "\"},");
-        if (r == 0)
-                r = buffer_append(out, body.data + 1, body.size_bytes - 1);
-        return r;
+        call(api, KUBE_POST, path_of_results(api->config.identity), buffer_slice(&body));
 }
 
 static void patch_result(struct api *api) {
         CLEANUP(buffer_release) struct buffer body = BUFFER_INIT(BODY_BYTES_MAX);
-        int r = put_fence(&body, buffer_slice(&api->sent), api->resource_version);
+        int r = report_write_fenced(&api->report, api->resource_version, &body);
 
         if (r < 0) {
                 log_error("publish: the report cannot be written: %s", strerror(-r));
@@ -195,7 +176,7 @@ static void patch_result(struct api *api) {
                 return;
         }
         api->sent_ms = now(api);
-        call(api, KUBE_PATCH_MERGE, result_path(api, api->config.identity->job, "status"),
+        call(api, KUBE_PATCH_MERGE, path_of_result(api->config.identity, "status"),
              buffer_slice(&body));
 }
 
@@ -203,25 +184,24 @@ static void patch_result(struct api *api) {
 
 /* A rule of the server's may have been changed since it refused the report. */
 static void try_refused_again(struct api *api) {
-        if (api->refused.size_bytes == 0 || now(api) < api->refused_ms + REFUSED_MS)
+        if (api->report.refused.size_bytes == 0 || now(api) < api->refused_ms + REFUSED_MS)
                 return;
-        buffer_clear(&api->refused);
+        buffer_clear(&api->report.refused);
         api->changed = true;
 }
 
-/* Writes the current report into api->sent; says whether the server lacks it. */
+/* Writes the current report; says whether the server lacks it. */
 static bool has_news(struct api *api) {
         int r;
 
-        buffer_clear(&api->sent);
-        r = api->config.hooks.write_patch(api->config.hooks.userdata, &api->sent);
+        buffer_clear(&api->report.sent);
+        r = api->config.hooks.write_patch(api->config.hooks.userdata, &api->report.sent);
         if (r < 0) {
                 log_error("publish: the report cannot be written: %s", strerror(-r));
                 return false;
         }
         api->changed = false;
-        return !slice_equal(buffer_slice(&api->sent), buffer_slice(&api->acknowledged)) &&
-               !slice_equal(buffer_slice(&api->sent), buffer_slice(&api->refused));
+        return report_is_news(&api->report);
 }
 
 static void rest(struct api *api) {
@@ -262,16 +242,31 @@ static void step(struct api *api) {
                 if (job_is_known(api->config.identity))
                         go(api, STATE_LEARN_EXPERIMENT);
                 else
-                        call(api, KUBE_GET, job_path(api), (struct slice){ 0 });
+                        call(api, KUBE_GET, path_of_job(api->config.identity), (struct slice){ 0 });
                 break;
         case STATE_LEARN_EXPERIMENT:
                 if (experiment_is_known(api))
                         go(api, STATE_LOOK);
                 else
-                        call(api, KUBE_GET, experiment_path(api), (struct slice){ 0 });
+                        call(api, KUBE_GET, path_of_experiment(api->config.identity), (struct slice){ 0 });
                 break;
         case STATE_LOOK:
                 get_result(api);
+                break;
+        case STATE_COMPARE_JOBS:
+                call(api, KUBE_GET, path_of_job(api->config.identity), (struct slice){ 0 });
+                break;
+        case STATE_COMPARE_THEIRS:
+                if (api->attempt.pod)
+                        call(api, KUBE_GET, path_of_pod(api->config.identity, api->attempt.pod), (struct slice){ 0 });
+                else
+                        go(api, STATE_COMPARE_OURS);
+                break;
+        case STATE_COMPARE_OURS:
+                if (api->config.identity->pod)
+                        call(api, KUBE_GET, path_of_pod(api->config.identity, api->config.identity->pod), (struct slice){ 0 });
+                else
+                        decide(api);
                 break;
         case STATE_CHECK_OWNER:
                 if (knows_owner_to_ask_for(api))
@@ -381,18 +376,14 @@ static bool differs(const char *seen, const char *before) {
 
 static void see_metadata(struct api *api, struct json_object *object) {
         const char *uid = json_get_text(object, "metadata", "uid", NULL);
-        const char *resource_version = json_get_text(object, "metadata", "resourceVersion", NULL);
+        const char *version = json_get_text(object, "metadata", "resourceVersion", NULL);
 
         if (differs(uid, api->uid))
                 log_info("publish: the Result was made anew by somebody else");
-        /* Somebody wrote, or the server's storage was set back to a snapshot: what was acknowledged may
-         * not be there. Where it is, the server makes nothing of the same report. */
-        if (differs(uid, api->uid) || differs(resource_version, api->resource_version)) {
-                buffer_clear(&api->acknowledged);
+        if (report_check(&api->report, version))
                 api->changed = true;
-        }
         (void)identity_set(&api->uid, uid);
-        (void)identity_set(&api->resource_version, resource_version);
+        (void)identity_set(&api->resource_version, version);
         api->generation = json_get_integer(object, api->generation, "metadata", "generation", NULL);
 }
 
@@ -407,27 +398,6 @@ static bool is_foreign(const struct api *api, struct json_object *result) {
         log_error("publish: Result %s belongs to Experiment %s, not to %s: it is left alone, and this "
                   "run is not published; files are followed on",
                   api->config.identity->job, theirs, ours);
-        return true;
-}
-
-/* Another pod's report: one that was there before us is an attempt before ours; one that comes
- * while we report is our replacement, and we are what was cut off. */
-static bool is_superseded(struct api *api, struct json_object *result) {
-        const char *pod_uid = json_get_text(result, "status", "attempt", "podUID", NULL);
-        int64_t number = json_get_integer(result, 0, "status", "attempt", "number", NULL);
-        bool is_ours = !pod_uid || !api->config.identity->pod_uid ||
-                       strcmp(pod_uid, api->config.identity->pod_uid) == 0;
-
-        if (!api->has_attempt) {
-                api->has_attempt = true;
-                number = is_ours ? (number > 0 ? number : 1) : number + 1;
-                api->config.hooks.attempt(api->config.hooks.userdata, (int)number);
-                return false;
-        }
-        if (is_ours || !api->has_reported)
-                return false;
-        log_warning("publish: a newer attempt (pod %s) reports for this Job: this one publishes no more",
-                    json_get_text(result, "status", "attempt", "podName", NULL));
         return true;
 }
 
@@ -452,42 +422,148 @@ static bool asks_again(struct api *api, const struct kube_reply *reply) {
         return true;
 }
 
+/* What others reported is gone on from; what this pod did too, when the agent lost what it knew. */
+static void see_earlier(struct api *api, struct json_object *result, bool is_ours) {
+        struct earlier earlier;
+
+        if (!api->may_be_earlier)
+                return;
+        if (earlier_read(&earlier, result, is_ours) < 0) {
+                log_error("publish: what was reported before is not kept: no memory");
+                return;
+        }
+        api->config.hooks.earlier(api->config.hooks.userdata, &earlier);
+        earlier_release(&earlier);
+}
+
+/* The Result is there, and ours to report to. */
+static void go_on(struct api *api, struct json_object *result, int number_before, bool is_ours) {
+        see_earlier(api, result, is_ours);
+        api->may_be_earlier = false;
+        if (api->attempt.number != number_before) {
+                api->config.hooks.attempt(api->config.hooks.userdata, api->attempt.number);
+                api->changed = true;
+        }
+        see_metadata(api, result);
+        see_stop(api, result);
+        go(api, STATE_REST);
+}
+
+static void compare_with(struct api *api, struct json_object *result, enum state state) {
+        json_object_put(api->met);
+        api->met = json_object_get(result);
+        go(api, state);
+}
+
+static void see_result(struct api *api, struct json_object *result) {
+        int number = api->attempt.number;
+
+        if (is_foreign(api, result)) {
+                close_for_good(api);
+                return;
+        }
+        switch (attempt_meet(&api->attempt, api->config.identity, result)) {
+        case ATTEMPT_OURS:
+                go_on(api, result, number, true);
+                return;
+        case ATTEMPT_NO_MEMORY:
+                log_error("publish: who reports is not known: no memory");
+                wait_for_retry(api, -1);
+                return;
+        case ATTEMPT_ASK_JOB:
+                compare_with(api, result, STATE_COMPARE_JOBS);
+                return;
+        case ATTEMPT_ASK_PODS:
+                compare_with(api, result, STATE_COMPARE_THEIRS);
+                return;
+        }
+}
+
 static void take_result(struct api *api, const struct kube_reply *reply) {
         if (asks_again(api, reply))
                 return;
         switch (reply->outcome) {
         case KUBE_OK:
                 succeeded(api);
-                if (is_foreign(api, reply->body) || is_superseded(api, reply->body)) {
-                        close_for_good(api);
-                        return;
-                }
-                see_metadata(api, reply->body);
-                see_stop(api, reply->body);
-                go(api, STATE_REST);
+                see_result(api, reply->body);
                 return;
         case KUBE_NOT_FOUND:
-                go(api, api->uid ? STATE_CHECK_OWNER : STATE_CREATE);
+                go(api, STATE_CHECK_OWNER);
                 return;
         default:
                 retry(api, reply);
         }
 }
 
-static void take_owner(struct api *api, const struct kube_reply *reply) {
-        bool is_gone = reply->outcome == KUBE_NOT_FOUND ||
-                       (reply->outcome == KUBE_OK &&
-                        json_get_text(reply->body, "metadata", "deletionTimestamp", NULL));
+/* --- another pod --- */
 
-        if (is_gone) {
-                log_info("publish: the Result was deleted with its owner: it is not made anew");
+static void decide(struct api *api) {
+        struct json_object *result = STEAL(api->met);
+        int number = api->attempt.number;
+
+        if (attempt_is_over(&api->attempt)) {
+                log_warning("publish: %s (pod %s) reports for this Job: this one publishes no more",
+                            number > 0 ? "a newer attempt" : "another pod",
+                            api->attempt.pod ? api->attempt.pod : "without a name");
                 close_for_good(api);
-        } else if (reply->outcome == KUBE_OK || reply->outcome == KUBE_FORBIDDEN) {
-                log_info("publish: the Result was deleted while its Job runs: it is made anew");
-                go(api, STATE_CREATE);
         } else {
-                retry(api, reply);
+                go_on(api, result, number, false);
         }
+        json_object_put(result);
+}
+
+static struct pod_view view_reply(const struct kube_reply *reply, const char *uid) {
+        struct pod_view view = pod_view(reply->outcome == KUBE_OK ? reply->body : NULL, uid);
+
+        if (reply->outcome == KUBE_NOT_FOUND)
+                view.life = POD_GONE;
+        return view;
+}
+
+static void take_comparison(struct api *api, const struct kube_reply *reply) {
+        succeeded(api);
+        if (api->state == STATE_COMPARE_JOBS) {
+                attempt_take_job(&api->attempt, api->config.identity, reply->outcome == KUBE_OK ? reply->body : NULL);
+                if (api->attempt.job_is_ours || api->attempt.job_is_theirs)
+                        decide(api);
+                else
+                        go(api, STATE_COMPARE_THEIRS);
+        } else if (api->state == STATE_COMPARE_THEIRS) {
+                api->attempt.theirs = view_reply(reply, api->attempt.pod_uid);
+                go(api, STATE_COMPARE_OURS);
+        } else {
+                api->attempt.ours = view_reply(reply, api->config.identity->pod_uid);
+                decide(api);
+        }
+}
+
+/* --- making it --- */
+
+/* Who may not know whether the owner is gone makes a Result once more; the second time it goes, that
+ * was the garbage collector, which would take each that follows. */
+static bool may_create_blindly(struct api *api) {
+        return !api->uid || ++api->blind_creates <= BLIND_CREATES_MAX;
+}
+
+static void take_owner(struct api *api, const struct kube_reply *reply) {
+        bool is_denied = reply->outcome == KUBE_FORBIDDEN;
+
+        if (reply->outcome != KUBE_OK && reply->outcome != KUBE_NOT_FOUND && !is_denied) {
+                retry(api, reply);
+                return;
+        }
+        succeeded(api);
+        if (is_denied ? !may_create_blindly(api) : identity_owner_is_gone(api->config.identity, reply->body)) {
+                log_warning("publish: %s: it is not made anew",
+                            is_denied   ? "the Result was deleted again, and whether its owner is there may not be asked" :
+                            api->uid    ? "the Result was deleted with its owner" :
+                                          "there is no Result, and its owner is gone or going");
+                close_for_good(api);
+                return;
+        }
+        if (api->uid)
+                log_info("publish: the Result was deleted while its Job runs: it is made anew");
+        go(api, STATE_CREATE);
 }
 
 static void take_created(struct api *api, const struct kube_reply *reply) {
@@ -496,11 +572,12 @@ static void take_created(struct api *api, const struct kube_reply *reply) {
                 succeeded(api);
                 /* What another Result of this name was told is nothing that this one knows. */
                 free(STEAL(api->uid));
-                buffer_clear(&api->acknowledged);
-                buffer_clear(&api->refused);
+                buffer_clear(&api->report.refused);
+                report_forget(&api->report);
                 see_metadata(api, reply->body);
-                if (!api->has_attempt) {
-                        api->has_attempt = true;
+                api->may_be_earlier = false;
+                if (api->attempt.number == 0) {
+                        api->attempt.number = 1;
                         api->config.hooks.attempt(api->config.hooks.userdata, 1);
                 }
                 api->changed = true;
@@ -541,8 +618,7 @@ static void take_reported(struct api *api, const struct kube_reply *reply) {
                 api->has_reported = true;
                 (void)identity_set(&api->resource_version,
                                    json_get_text(reply->body, "metadata", "resourceVersion", NULL));
-                buffer_clear(&api->acknowledged);
-                (void)buffer_append(&api->acknowledged, api->sent.data, api->sent.size_bytes);
+                report_acknowledge(&api->report, api->resource_version);
                 api->due_ms = api->sent_ms + (spacing > took_ms * SLOW_FACTOR ? spacing : took_ms * SLOW_FACTOR);
                 api->look_ms = now(api) + LOOK_MS;
                 api->generation = json_get_integer(reply->body, generation, "metadata", "generation", NULL);
@@ -557,8 +633,7 @@ static void take_reported(struct api *api, const struct kube_reply *reply) {
         case KUBE_INVALID:
         case KUBE_TOO_LARGE:
                 log_refusal(api, reply);
-                buffer_clear(&api->refused);
-                (void)buffer_append(&api->refused, api->sent.data, api->sent.size_bytes);
+                report_refuse(&api->report);
                 api->refused_ms = now(api);
                 api->due_ms = api->sent_ms + spacing;
                 go(api, STATE_REST);
@@ -597,6 +672,14 @@ static void on_reply(void *userdata, const struct kube_reply *reply) {
         case STATE_LOOK:
                 take_result(api, reply);
                 break;
+        case STATE_COMPARE_JOBS:
+        case STATE_COMPARE_THEIRS:
+        case STATE_COMPARE_OURS:
+                if (is_passing(reply->outcome))
+                        retry(api, reply);
+                else
+                        take_comparison(api, reply);
+                break;
         case STATE_CHECK_OWNER:
                 take_owner(api, reply);
                 break;
@@ -610,6 +693,12 @@ static void on_reply(void *userdata, const struct kube_reply *reply) {
         case STATE_CLOSED:
                 break;
         }
+}
+
+struct api_published api_published(const struct api *api) {
+        if (!api->has_reported)
+                return (struct api_published){ 0 };
+        return (struct api_published){ api->uid, api->report.version };
 }
 
 /* --- the end --- */
@@ -662,7 +751,13 @@ int api_new(struct api **ret_api, const struct api_config *config) {
         if (!api)
                 return -ENOMEM;
         api->config = *config;
-        api->sent = api->acknowledged = api->refused = BUFFER_INIT(BODY_BYTES_MAX);
+        report_init(&api->report);
+        api->attempt.number = config->attempt;
+        api->may_be_earlier = config->attempt == 0;
+        if (identity_set(&api->uid, config->uid) < 0) {
+                api_free(api);
+                return -ENOMEM;
+        }
         r = loop_timer_new(&api->timer, config->loop, on_timer, api);
         if (r == 0)
                 r = loop_timer_new(&api->deadline, config->loop, on_deadline, api);
@@ -687,9 +782,9 @@ struct api *api_free(struct api *api) {
         watch_free(api->watch);
         loop_timer_free(api->timer);
         loop_timer_free(api->deadline);
-        buffer_release(&api->sent);
-        buffer_release(&api->acknowledged);
-        buffer_release(&api->refused);
+        report_release(&api->report);
+        attempt_release(&api->attempt);
+        json_object_put(api->met);
         free(api->resource_version);
         free(api->uid);
         free(api);

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "kube/kube.h"
 #include "loop/loop.h"
+#include "publish/earlier.h"
 #include "publish/identity.h"
 
 struct api;
@@ -21,7 +22,10 @@ struct api_hooks {
         int (*write_manifest)(void *userdata, struct buffer *out);
         /* identity holds what the API server knows now. */
         void (*learned)(void *userdata);
-        /* This pod is the Job's number-th attempt, from 1. */
+        /* A Result was there before our first report: it is gone on from. Borrowed for the call. Once at
+         * most, before attempt; records may have been taken already. */
+        void (*earlier)(void *userdata, const struct earlier *earlier);
+        /* This pod is the Job's number-th attempt, from 1. It may grow. */
         void (*attempt)(void *userdata, int number);
         /* Somebody set spec.stop; reason is "" where none was given. Once. */
         void (*stop_requested)(void *userdata, const char *reason);
@@ -37,6 +41,9 @@ struct api_config {
         int64_t interval_min_ms, interval_max_ms;
         bool watch;                /* know of a stop request at once, not with the next look (30 s) */
         bool objective_is_given;   /* no need to ask the Experiment for it */
+        int attempt;               /* our number as we knew it before the agent was started anew; 0: not known.
+                                      With it, hooks.earlier does not come: all that it tells is known. */
+        const char *uid;           /* of the Result, from then too; NULL: not known; copied */
         struct api_hooks hooks;
 };
 
@@ -48,6 +55,12 @@ struct api *api_free(struct api *api); /* NULL allowed; returns NULL */
 void api_changed(struct api *api);
 /* The same, but at once: the first record, the outcome. */
 void api_changed_now(struct api *api);
+
+/* The Result as the server last acknowledged it; both NULL: not yet. Borrowed until the next turn. */
+struct api_published {
+        const char *uid, *resource_version;
+};
+struct api_published api_published(const struct api *api);
 
 /* Sends what is not sent yet without regard to spacing, for at most timeout_ms, then calls
  * hooks.finished once. */

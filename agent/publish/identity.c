@@ -188,6 +188,14 @@ static bool is_owned_by_job(const struct identity *identity) {
                (identity->owner == OWNER_JOB || (identity->owner == OWNER_AUTO && !identity->experiment));
 }
 
+bool identity_owner_is_gone(const struct identity *identity, struct json_object *object) {
+        const char *ours = identity_view(identity).owner.uid;
+        const char *uid = json_get_text(object, "metadata", "uid", NULL);
+
+        return !uid || (ours && strcmp(uid, ours) != 0) ||
+               json_get_text(object, "metadata", "deletionTimestamp", NULL);
+}
+
 struct result_identity identity_view(const struct identity *identity) {
         struct result_identity view = {
                 .namespace_name = identity->namespace_name,

@@ -43,5 +43,9 @@ int identity_parameters_from_environment(char *const *environment, char **ret_pa
 int identity_learn_job(struct identity *identity, struct json_object *job);
 int identity_learn_experiment(struct identity *identity, struct json_object *experiment);
 
+/* Is the Result's owner gone, or going? object: what is there under its name, or NULL. One with
+ * another uid was made anew under the old name, and owns nothing of the old one's. */
+bool identity_owner_is_gone(const struct identity *identity, struct json_object *object);
+
 /* The part that a Result is made of; borrows from identity. */
 struct result_identity identity_view(const struct identity *identity);

@@ -314,6 +314,13 @@ static void put_note_left_out(struct status *status) {
                               (struct slice){ note.data, utf8_cut(buffer_slice(&note), RESULT_NOTE_BYTES_MAX) });
 }
 
+/* What is counted again, because it is read again, counts once. */
+static int64_t count_in_all(const struct result_facts *facts, uint64_t before, uint64_t own) {
+        if (facts->before.is_ours)
+                return (int64_t)(before > own ? before : own);
+        return (int64_t)(before + own);
+}
+
 static void put_agent(struct status *status) {
         const struct result_facts *facts = status->facts;
 
@@ -321,9 +328,9 @@ static void put_agent(struct status *status) {
         json_put_open(&status->writer, '{');
         put_text(status, "version", facts->agent.version);
         put_integer(status, "accepted", (int64_t)fold_accepted_in_all(status->fold), true);
-        put_integer(status, "rejected", (int64_t)facts->agent.rejected, true);
+        put_integer(status, "rejected", count_in_all(facts, facts->before.rejected, facts->agent.rejected), true);
         put_integer(status, "dropped", (int64_t)count_left_out(status), true);
-        put_integer(status, "lostBytes", (int64_t)facts->agent.lost_bytes, true);
+        put_integer(status, "lostBytes", count_in_all(facts, facts->before.lost_bytes, facts->agent.lost_bytes), true);
         json_put_key(&status->writer, "notes");
         json_put_open(&status->writer, '[');
         put_note_left_out(status);

@@ -60,6 +60,11 @@ struct result_facts {
                 const char *message; /* for people */
                 int64_t since_us;
         } condition;
+        /* What earlier attempts had counted; is_ours: as in struct history. */
+        struct {
+                bool is_ours;
+                uint64_t rejected, lost_bytes;
+        } before;
         struct {
                 const char *version;
                 uint64_t rejected, lost_bytes;

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from agent.harness import AGENT, clean_environment, wait_for_line
+from cluster import objects
 from cluster.fixtures import *  # noqa: F401,F403
 from faults.proxy import FaultProxy
 
@@ -99,11 +100,13 @@ def results(api, namespace):
 
 @pytest.fixture
 def start(tmp_path, cluster, namespace, agent_token):
-    """start("job", *flags, server=…, ca_file=…, env=…) starts an agent that ends with the test."""
+    """start("job", *flags, server=…, ca_file=…, env=…) starts an agent that ends with the test. Agents of
+    one place, a folder's name, share what they follow, as in one pod."""
     agents = []
 
-    def start_agent(job, *flags, server=None, ca_file=None, env=None, pod=None):
-        agent = ClusterAgent(tmp_path, server or cluster.server, ca_file or cluster.ca_file,
+    def start_agent(job, *flags, server=None, ca_file=None, env=None, pod=None, place="."):
+        (tmp_path / place).mkdir(exist_ok=True)
+        agent = ClusterAgent(tmp_path / place, server or cluster.server, ca_file or cluster.ca_file,
                              agent_token(pod or f"{job}-abcde"), namespace, job, flags, env)
         agents.append(agent)
         return agent
@@ -114,10 +117,40 @@ def start(tmp_path, cluster, namespace, agent_token):
 
 
 @pytest.fixture
+def start_in(start, start_through):
+    """start_in(pod, …) starts the agent of a Pod as stored: with its Job's name, its own, and a directory
+    of its own. through_proxy: with the proxy between."""
+
+    def start_in_pod(pod, *flags, through_proxy=False, env=None, **more):
+        metadata = pod["metadata"]
+        who = {"POD_NAME": metadata["name"], "POD_UID": metadata["uid"], **(env or {})}
+        return (start_through if through_proxy else start)(
+            metadata["labels"]["job-name"], *flags, pod=metadata["name"], place=metadata["name"], env=who, **more)
+
+    return start_in_pod
+
+
+@pytest.fixture
 def proxy(cluster):
     """A FaultProxy before the shared server."""
     with FaultProxy(cluster.server, cluster.ca_file) as fault_proxy:
         yield fault_proxy
+
+
+@pytest.fixture
+def set_trainer(api, namespace):
+    """set_trainer(pod, exit_code=1, …): the pod's status as the kubelet writes it when the trainer ended,
+    or with again=True: ended before and runs again. phase: of the pod, where it ends with it."""
+
+    def set_status(pod, exit_code=0, reason="Error", restarts=0, again=False, phase=None):
+        ended = {"terminated": {"exitCode": exit_code, "reason": reason}}
+        status = {"name": "train", "image": "train", "imageID": "train", "ready": again, "restartCount": restarts,
+                  **({"state": {"running": {}}, "lastState": ended} if again else {"state": ended})}
+        reply = api.patch(objects.path("Pod", namespace, pod["metadata"]["name"], version="v1", subresource="status"),
+                          {"status": {"containerStatuses": [status], **({"phase": phase} if phase else {})}})
+        assert reply.status == 200, reply
+
+    return set_status
 
 
 @pytest.fixture
