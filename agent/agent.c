@@ -15,6 +15,7 @@
 #include "publish/api.h"
 #include "publish/directory.h"
 #include "publish/outcome.h"
+#include "publish/restarts.h"
 #include "result/fold.h"
 #include "result/result.h"
 #include "source/tail.h"
@@ -57,6 +58,8 @@ struct agent {
         struct kube *kube;
         struct api *api;         /* NULL: not to a server */
         struct outcome *outcome;
+        struct restarts *restarts; /* NULL: nobody to ask */
+        uint64_t returns;          /* of the fold, that it was asked about */
 
         struct loop_timer *file_timer; /* the next write of --to; NULL: not to a directory */
         struct buffer file;            /* what was written last */
@@ -293,6 +296,10 @@ static void take_record(void *userdata, const struct record *record) {
                           record->source.data, (unsigned long long)record->line, strerror(-r));
                 return;
         }
+        if (agent->restarts && fold_returns(agent->fold) != agent->returns) {
+                agent->returns = fold_returns(agent->fold);
+                restarts_ask(agent->restarts);
+        }
         if (!record->is_repeat)
                 agent->facts.last_report_us = loop_wall_us(agent->loop);
         if (is_first)
@@ -396,7 +403,26 @@ static void take_earlier(void *userdata, const struct earlier *earlier) {
                 agent->facts.last_report_us = earlier->last_report_us;
         if (earlier->history.is_ours && earlier->last_report_us && agent->facts.phase == PHASE_PENDING)
                 agent->facts.phase = PHASE_RUNNING;
-        agent->facts.attempt.restarts = earlier->restarts;
+        if (earlier->restarts >= 0) {
+                agent->facts.attempt.restarts = earlier->restarts;
+                if (agent->restarts)
+                        restarts_know(agent->restarts, earlier->restarts);
+        }
+}
+
+/* The trainer's container was started anew: from its first epoch on, what it says counts alone. */
+static void restarted(void *userdata, const struct pod_end *end) {
+        struct agent *agent = userdata;
+
+        if (agent->is_ending)
+                return;
+        log_info("the trainer was started anew (restarts: %d, exit code before: %d)", end->restarts, end->exit_code);
+        fold_void_before_return(agent->fold);
+        agent->facts.attempt.restarts = end->restarts;
+        agent->facts.attempt.exit_code = end->exit_code;
+        (void)identity_set(&agent->exit_reason, end->reason);
+        agent->facts.attempt.reason = agent->exit_reason;
+        changed(agent, false);
 }
 
 static void attempt(void *userdata, int number) {
@@ -680,6 +706,8 @@ static int set_up_api(struct agent *agent) {
         int r = set_up_kube(agent);
 
         config.kube = agent->kube;
+        if (r == 0 && agent->identity.pod)
+                r = restarts_new(&agent->restarts, agent->loop, agent->kube, &agent->identity, restarted, agent);
         return r == 0 ? api_new(&agent->api, &config) : r;
 }
 
@@ -754,6 +782,7 @@ struct agent *agent_free(struct agent *agent) {
         if (!agent)
                 return NULL;
         outcome_free(agent->outcome);
+        restarts_free(agent->restarts);
         api_free(agent->api);
         kube_free(agent->kube);
         tail_free(agent->tail);

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "kube/json_get.h"
+#include "publish/pod.h"
 
 enum {
         ASKING_MS = 2000,    /* the kubelet reports a container's end about when it tells us to stop */
@@ -64,24 +65,13 @@ static void took_exit_code(struct outcome *outcome) {
                 tell(outcome, PHASE_INTERRUPTED);
 }
 
-/* The first container that failed, else the first that ended. Native sidecars, as we are one, are
- * listed with the init containers, not here. */
 static bool take_statuses(struct outcome *outcome, struct json_object *pod) {
-        struct json_object *statuses = json_get(pod, "status", "containerStatuses", NULL);
-        size_t n = json_object_is_type(statuses, json_type_array) ? json_object_array_length(statuses) : 0;
+        struct pod_end end = pod_end_now(pod);
 
-        for (size_t i = 0; i < n && outcome->exit_code <= 0; i++) {
-                struct json_object *status = json_object_array_get_idx(statuses, i);
-                struct json_object *ended = json_get(status, "state", "terminated", NULL);
-                int exit_code = (int)json_get_integer(ended, -1, "exitCode", NULL);
-
-                if (!ended || (outcome->exit_code == 0 && exit_code == 0))
-                        continue;
-                outcome->exit_code = exit_code;
-                outcome->restarts = (int)json_get_integer(status, -1, "restartCount", NULL);
-                (void)identity_set(&outcome->reason, json_get_text(ended, "reason", NULL));
-        }
-        return outcome->exit_code >= 0;
+        outcome->exit_code = end.exit_code;
+        outcome->restarts = end.restarts;
+        (void)identity_set(&outcome->reason, end.reason);
+        return end.exit_code >= 0;
 }
 
 static bool may_know_more_soon(const struct outcome *outcome, enum kube_outcome reply) {

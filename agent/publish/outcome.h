@@ -10,7 +10,8 @@
 struct outcome;
 
 /* reason: as the kubelet says it (Completed, OOMKilled, Error, …), borrowed for the callback; NULL
- * when it is not known, and then phase is PHASE_INTERRUPTED and the numbers are -1. */
+ * when it is not known, and then phase is PHASE_INTERRUPTED and exit_code is -1. restarts is of all of
+ * the trainer's containers together, -1 when it is not known. */
 typedef void (*outcome_callback)(void *userdata, enum phase phase, int exit_code, int restarts,
                                  const char *reason);
 

@@ -212,6 +212,83 @@ def test_a_report_of_an_older_pod_is_gone_over(first_attempt, results, api, make
     assert curve(status, "loss") == {epoch: epoch for epoch in range(1, 8)}
 
 
+# --- a trainer that is started anew in its pod ---
+
+
+def train_until_5(results, start_in, pod, name, **more):
+    agent = start_in(pod, **more)
+    append(agent.metrics, *epochs(1, 2, 3, 4, 5))
+    results.wait_for_accepted(name, 5)
+    return agent
+
+
+def test_a_trainer_that_is_started_anew(results, make_job, make_pod, start_in, set_trainer):
+    pod = make_pod("again-first", of=make_job("again"))
+    agent = train_until_5(results, start_in, pod, "again")
+    set_trainer(pod, exit_code=137, reason="OOMKilled", restarts=1, again=True)
+    append(agent.metrics, {"epoch": 3, "loss": 30})
+    status = results.wait_for("again", lambda status: "restarts" in status["attempt"])["status"]
+    assert curve(status, "loss") == {1: 1, 2: 2, 3: 30}
+    assert curve(status, "acc") == {1: 1 / 8, 2: 2 / 8, 3: None}
+    assert status["phase"] == "Running"
+    assert {key: status["attempt"][key] for key in ("number", "restarts", "exitCode", "reason")} == {
+        "number": 1, "restarts": 1, "exitCode": 137, "reason": "OOMKilled"}
+    set_trainer(pod, exit_code=0, reason="Completed", restarts=1)
+    agent.stop()
+    status = results.get("again")["status"]
+    assert status["phase"] == "Succeeded"
+    assert {key: status["attempt"][key] for key in ("restarts", "exitCode", "reason")} == {
+        "restarts": 1, "exitCode": 0, "reason": "Completed"}
+
+
+def test_x_that_goes_back_alone_is_no_start_anew(results, make_job, make_pod, start_in, proxy):
+    """Two questions at most, however often it goes back; nothing becomes void."""
+    pod = make_pod("folds-first", of=make_job("folds"))
+    agent = train_until_5(results, start_in, pod, "folds", through_proxy=True)
+    append(agent.metrics, *epochs(1, 2, 3, factor=10), *epochs(1, 2, factor=20), *epochs(1, factor=30))
+    proxy.wait_for(is_pod)
+    agent.advance(11)
+    proxy.wait_for(is_pod, 2)
+    status = results.wait_for_accepted("folds", 11)["status"]
+    assert curve(status, "loss") == {1: 30, 2: 40, 3: 30, 4: 4, 5: 5}
+    assert "restarts" not in status["attempt"]
+    append(agent.metrics, *epochs(1, 2, 1, 2, 1, factor=40))
+    results.wait_for_accepted("folds", 16)
+    assert len([request for request in proxy.requests if is_pod(request)]) == 2
+    agent.advance(20)
+    proxy.wait_for(is_pod, 3)
+
+
+def is_pod(request):
+    return request.method == "GET" and "/pods/" in request.path
+
+
+def test_the_kubelet_may_tell_later(results, make_job, make_pod, start_in, set_trainer, proxy):
+    pod = make_pod("slow-first", of=make_job("slow"))
+    agent = train_until_5(results, start_in, pod, "slow", through_proxy=True)
+    append(agent.metrics, *epochs(4, factor=10))
+    proxy.wait_for(is_pod)
+    results.wait_for_accepted("slow", 6)
+    set_trainer(pod, exit_code=1, restarts=2, again=True)
+    agent.advance(11)
+    status = results.wait_for("slow", lambda status: "restarts" in status["attempt"])["status"]
+    assert curve(status, "loss") == {1: 1, 2: 2, 3: 3, 4: 40}
+    assert status["attempt"]["restarts"] == 2
+
+
+def test_not_being_allowed_to_ask_makes_it_only_less_precise(results, make_job, make_pod, start_in, proxy):
+    proxy.add(Reply(403, {}, '{"kind":"Status","status":"Failure","message":"pods is forbidden","code":403}'),
+              path="/pods/")
+    pod = make_pod("denied-first", of=make_job("denied"))
+    agent = train_until_5(results, start_in, pod, "denied", through_proxy=True)
+    append(agent.metrics, *epochs(3, factor=10))
+    agent.wait_for_log("whether the trainer was started anew is not known: pods is forbidden")
+    agent.stop()
+    status = results.get("denied")["status"]
+    assert curve(status, "loss") == {1: 1, 2: 2, 3: 30, 4: 4, 5: 5}
+    assert status["phase"] == "Interrupted"
+
+
 # --- others write ---
 
 
