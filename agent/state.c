@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "state/state.pb-c.h"
+#include <state/state.pb-c.h>
 #include "store/store.h"
 #include "version.h"
 
