@@ -388,10 +388,12 @@ static void learned(void *userdata) {
 }
 
 /* What was there before us: where this very pod had reported, we are what was started anew, and the
- * files are read again. */
+ * files are read again; unless the state on disk tells of all that. */
 static void take_earlier(void *userdata, const struct earlier *earlier) {
         struct agent *agent = userdata;
 
+        if (state_knows_earlier(agent->state))
+                return;
         if (fold_take_history(agent->fold, &earlier->history) < 0)
                 log_error("what was reported before is not kept: no memory");
         agent->facts.before.is_ours = earlier->history.is_ours;

@@ -25,7 +25,7 @@ struct state {
         bool is_given;
         struct state_parts parts;
         State__State *read;  /* until the files are gone on with; else NULL */
-        bool is_restored, is_changed;
+        bool is_restored, knows_earlier, is_changed;
         int failure;         /* the last one that was logged; 0: all is well */
 };
 
@@ -172,6 +172,9 @@ static State__Facts facts_of(const struct result_facts *facts) {
         kept.lost_bytes = facts->agent.lost_bytes;
         kept.attempt = facts->attempt.number;
         kept.restarts = facts->attempt.restarts;
+        kept.before_is_ours = facts->before.is_ours;
+        kept.before_rejected = facts->before.rejected;
+        kept.before_lost_bytes = facts->before.lost_bytes;
         return kept;
 }
 
@@ -286,6 +289,10 @@ static void take_facts(struct state *state, const State__State *read) {
         facts->last_report_us = kept->last_report_us;
         facts->agent.rejected = kept->rejected;
         facts->agent.lost_bytes = kept->lost_bytes;
+        facts->before.is_ours = kept->before_is_ours;
+        facts->before.rejected = kept->before_rejected;
+        facts->before.lost_bytes = kept->before_lost_bytes;
+        state->knows_earlier = kept->attempt > 0;
         facts->attempt.restarts = is_new_pod ? -1 : kept->restarts;
         if (facts->attempt.number > 0 && kept->attempt > 0) /* where no server counts them */
                 facts->attempt.number = kept->attempt + is_new_pod;
@@ -420,8 +427,8 @@ struct state *state_free(struct state *state) {
         return NULL;
 }
 
-bool state_is_restored(const struct state *state) {
-        return state->is_restored;
+bool state_knows_earlier(const struct state *state) {
+        return state->knows_earlier;
 }
 
 const char *state_directory(const struct state *state) {

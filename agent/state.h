@@ -34,7 +34,8 @@ const char *state_directory(const struct state *state);
  * -EPROTONOSUPPORT and others after the reason was logged: there is a state, and it cannot be read. parts are
  * copied, for what is written from here on. */
 int state_read(struct state *state, const struct state_parts *parts);
-bool state_is_restored(const struct state *state);
+/* Was it read, and does it hold what had been reported before this attempt, too? */
+bool state_knows_earlier(const struct state *state);
 /* Has the tail, which is new, go on with the files; it is what is written from here on, too. 0 or -ENOMEM. */
 int state_go_on(struct state *state, struct tail *tail);
 

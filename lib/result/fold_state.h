@@ -192,6 +192,8 @@ void past_put(const struct fold *fold, const struct metric_state *metric, struct
 uint64_t past_count(const struct past *past, uint64_t before, uint64_t own);
 /* With this epoch, are there two? */
 bool past_has_another_epoch(const struct past *past, double epoch);
+/* Keeps a copy of what there was. 0 or -ENOMEM. */
+int past_take(struct fold *fold, const struct history *history);
 struct past *past_free(struct past *past); /* NULL allowed; returns NULL */
 
 /* --- returns.c --- */

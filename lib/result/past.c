@@ -109,18 +109,27 @@ static void leave_steps(struct fold *fold) {
                 rows_collapse(fold, fold->first_epoch);
 }
 
-int fold_take_history(struct fold *fold, const struct history *history) {
-        CLEANUP(past_freep) struct past *past = NULL;
+int past_take(struct fold *fold, const struct history *history) {
+        struct past *past;
         int r = past_new(&past, history);
 
-        for (size_t i = 0; i < history->n_columns && r == 0; i++)
-                r = metric_expect(fold, history->columns[i].name);
         if (r < 0)
                 return r;
         past_free(fold->past);
-        fold->past = STEAL(past);
-        leave_steps(fold);
+        fold->past = past;
         return 0;
+}
+
+int fold_take_history(struct fold *fold, const struct history *history) {
+        int r = 0;
+
+        for (size_t i = 0; i < history->n_columns && r == 0; i++)
+                r = metric_expect(fold, history->columns[i].name);
+        if (r == 0)
+                r = past_take(fold, history);
+        if (r == 0)
+                leave_steps(fold);
+        return r;
 }
 
 /* --- which rows are shown --- */

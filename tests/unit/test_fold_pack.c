@@ -189,6 +189,20 @@ static void take(struct fold *a, struct fold *b, const struct made *made) {
         assert_int_equal(fold_take(b, &made->record), 0);
 }
 
+static void take_history(struct fold *fold, bool is_ours) {
+        static const double x[] = { 0, 1, 2, 5 }, loss[] = { 9, 8, NAN, 7 }, other[] = { NAN, 0.5, -0.0, 1 };
+        const struct history_column columns[] = {
+                { .name = "loss1", .latest = 7, .min = 6.5, .max = 9, .non_finite = 1, .values = loss },
+                { .name = "before", .latest = 1, .min = NAN, .max = 1, .values = other },
+        };
+        const struct history history = {
+                .is_ours = is_ours, .axis = AXIS_EPOCH, .n_rows = 4, .x = x, .n_columns = 2, .columns = columns,
+                .epoch = 5, .step = NAN, .total_epochs = 90, .checkpoint = "/c/5", .checkpoint_epoch = 5, .accepted = 12,
+        };
+
+        assert_int_equal(fold_take_history(fold, &history), 0);
+}
+
 static void test_goes_on_as_if_nothing_had_been(void **state) {
         CLEANUP(buffer_release) struct buffer packed = BUFFER_INIT(BYTES_MAX);
 
@@ -205,6 +219,10 @@ static void test_goes_on_as_if_nothing_had_been(void **state) {
                 for (size_t i = 0; i < shape.n_records; i++) {
                         make_record(&shape, &made, i);
                         take(straight, restarted, &made);
+                        if (seed % 4 == 1 && i == seed % 9) {
+                                take_history(straight, seed % 8 == 1);
+                                take_history(restarted, seed % 8 == 1);
+                        }
                         restart(&restarted, &shape, &packed);
                         assert_same(straight, restarted);
                 }
