@@ -408,7 +408,7 @@ int metric_expect(struct fold *fold, const char *raw) {
         char name[FOLD_NAME_BYTES_MAX + 1];
         int r;
 
-        if (fold->n_metrics == fold->config.metrics_max || metric_find(fold, slice_from(raw), 0, ORIGIN_NONE))
+        if (fold->n_metrics >= fold->config.metrics_max || metric_find(fold, slice_from(raw), 0, ORIGIN_NONE))
                 return 0;
         rows_make_way(fold);
         name_clean(slice_from(raw), name);

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/utf8.h"
 #include "result/fold_state.h"
+#include "result/past_pack.h"
 
 enum {
         /* What a message may take in memory: room for a fold of the largest size several times over,
@@ -26,11 +27,10 @@ struct packing {
         State__Fold fold;
         State__Rows rows;
         State__Claimed epoch, step, total_epochs;
+        struct past_packing past;
         State__Origin origins[ORIGINS_MAX], *origin_list[ORIGINS_MAX];
         State__Metric *metrics, **metric_list;
         char *left_out[LEFT_OUT_NAMED], *retired[RETIRED_MAX];
-        State__History history;
-        State__HistoryColumn *columns, **column_list;
 };
 
 static void packing_release(struct packing *packing) {
@@ -40,8 +40,7 @@ static void packing_release(struct packing *packing) {
         free(packing->rows.claim);
         free(packing->metrics);
         free(packing->metric_list);
-        free(packing->columns);
-        free(packing->column_list);
+        past_packing_release(&packing->past);
 }
 
 /* protobuf-c knows no const; packing changes nothing. */
@@ -195,60 +194,18 @@ static void pack_origins(struct packing *packing, const struct fold *fold) {
         packing->fold.origins = packing->origin_list;
 }
 
-static void pack_column(State__HistoryColumn *message, const struct history_column *column, size_t n_rows) {
-        state__history_column__init(message);
-        message->name = borrow(column->name);
-        SET_KNOWN(message, latest, column->latest);
-        SET_KNOWN(message, min, column->min);
-        SET_KNOWN(message, max, column->max);
-        SET(message, non_finite, column->non_finite);
-        message->n_values = n_rows;
-        message->values = (double *)(uintptr_t)column->values;
-}
-
-static int pack_history(struct packing *packing, const struct fold *fold) {
-        const struct history *history = fold->past ? &fold->past->history : NULL;
-        State__History *message = &packing->history;
-
-        if (!history)
-                return 0;
-        packing->columns = calloc(history->n_columns + 1, sizeof(*packing->columns));
-        packing->column_list = calloc(history->n_columns + 1, sizeof(*packing->column_list));
-        if (!packing->columns || !packing->column_list)
-                return -ENOMEM;
-        for (size_t i = 0; i < history->n_columns; i++) {
-                pack_column(&packing->columns[i], &history->columns[i], history->n_rows);
-                packing->column_list[i] = &packing->columns[i];
-        }
-        SET(message, is_ours, history->is_ours);
-        SET(message, axis, history->axis);
-        message->n_x = history->n_rows;
-        message->x = (double *)(uintptr_t)history->x;
-        message->n_columns = history->n_columns;
-        message->columns = packing->column_list;
-        SET_KNOWN(message, epoch, history->epoch);
-        SET_KNOWN(message, step, history->step);
-        SET_KNOWN(message, total_epochs, history->total_epochs);
-        message->output_path = borrow(history->output_path);
-        message->checkpoint = borrow(history->checkpoint);
-        SET_KNOWN(message, checkpoint_epoch, history->checkpoint_epoch);
-        SET(message, accepted, history->accepted);
-        packing->fold.history = message;
-        return 0;
-}
-
 int fold_pack(const struct fold *fold, struct buffer *out) {
-        CLEANUP(packing_release) struct packing packing = { .fold = STATE__FOLD__INIT, .rows = STATE__ROWS__INIT,
-                                                                    .history = STATE__HISTORY__INIT };
+        CLEANUP(packing_release) struct packing packing = { .fold = STATE__FOLD__INIT, .rows = STATE__ROWS__INIT };
         size_t size_bytes;
         int r = pack_rows(&packing, fold);
 
         if (r == 0)
                 r = pack_metrics(&packing, fold);
-        if (r == 0)
-                r = pack_history(&packing, fold);
+        if (r == 0 && fold->past)
+                r = past_pack(&packing.past, fold->past);
         if (r < 0)
                 return r;
+        packing.fold.past = fold->past ? &packing.past.past : NULL;
         pack_origins(&packing, fold);
         pack_x(&packing, fold);
         pack_run(&packing, fold);
@@ -348,6 +305,11 @@ static struct slice raw_of(const State__Metric *metric) {
         return (struct slice){ (const char *)metric->raw.data, metric->raw.len };
 }
 
+/* Of the past, and said by no source yet. */
+static bool is_expected(const State__Fold *message, const State__Metric *metric) {
+        return message->past && metric->origin == ORIGIN_SHARED;
+}
+
 static bool is_metric(const State__Fold *message, const State__Metric *metric) {
         size_t n_rows = message->rows ? message->rows->n_x : 0;
 
@@ -355,13 +317,9 @@ static bool is_metric(const State__Fold *message, const State__Metric *metric) {
                 return false;
         if (metric->raw.len > 0 && !metric_name_is_of(metric->name, raw_of(metric)))
                 return false;
-        /* Claimed by nobody yet: it was reported before our attempt. */
-        if (metric->claim == 0)
-                return message->history && metric->origin == ORIGIN_SHARED && metric->arrival < message->next_arrival &&
-                       metric->n_values == n_rows && (metric->n_counts == n_rows || metric->n_counts == 0);
         if (metric->claim > CLAIM_MAX || metric->arrival >= message->next_arrival)
                 return false;
-        if (!is_origin(message, metric->origin))
+        if (metric->claim == 0 ? !is_expected(message, metric) : !is_origin(message, metric->origin))
                 return false;
         if (metric->also != ORIGIN_NONE && !is_origin(message, metric->also))
                 return false;
@@ -408,26 +366,9 @@ static bool is_run(const State__Fold *message) {
                is_claim_of(message->total_epochs);
 }
 
-static bool is_history(const State__History *history) {
-        if (!history)
-                return true;
-        if (history->axis > AXIS_EPOCH || history->n_x > FOLD_ROWS_MAX || history->n_columns > PACKED_METRICS_MAX)
-                return false;
-        for (size_t row = 0; row < history->n_x; row++)
-                if (isnan(history->x[row]) || (row > 0 && history->x[row] <= history->x[row - 1]))
-                        return false;
-        for (size_t i = 0; i < history->n_columns; i++)
-                if (!is_name(history->columns[i]->name) || history->columns[i]->n_values != history->n_x)
-                        return false;
-        return (!history->output_path || is_text(history->output_path, PATH_BYTES_MAX)) &&
-               (!history->checkpoint || is_text(history->checkpoint, PATH_BYTES_MAX));
-}
-
 static int check(const State__Fold *message, const struct fold_config *config) {
-        if (!is_history(message->history))
-                return -EBADMSG;
         if (!are_origins(message) || !is_x(message, config->axis) || !are_metrics(message) || !are_names(message) ||
-            !is_run(message))
+            !is_run(message) || (message->past && !past_is_valid(message->past)))
                 return -EBADMSG;
         return check_rows(message);
 }
@@ -590,39 +531,6 @@ static int unpack_run(struct fold *fold, const State__Fold *message) {
         return 0;
 }
 
-static int unpack_history(struct fold *fold, const State__History *message) {
-        CLEANUP(cleanup_free) struct history_column *columns = NULL;
-        struct history history;
-
-        if (!message)
-                return 0;
-        columns = calloc(message->n_columns + 1, sizeof(*columns));
-        if (!columns)
-                return -ENOMEM;
-        for (size_t i = 0; i < message->n_columns; i++) {
-                const State__HistoryColumn *column = message->columns[i];
-
-                columns[i] = (struct history_column){ column->name, KNOWN(column, latest), KNOWN(column, min),
-                                                      KNOWN(column, max), column->non_finite, column->values };
-        }
-        history = (struct history){
-                .is_ours = message->is_ours,
-                .axis = (enum axis)message->axis,
-                .n_rows = message->n_x,
-                .x = message->x,
-                .n_columns = message->n_columns,
-                .columns = columns,
-                .epoch = KNOWN(message, epoch),
-                .step = KNOWN(message, step),
-                .total_epochs = KNOWN(message, total_epochs),
-                .output_path = message->output_path,
-                .checkpoint = message->checkpoint,
-                .checkpoint_epoch = KNOWN(message, checkpoint_epoch),
-                .accepted = message->accepted,
-        };
-        return past_take(fold, &history);
-}
-
 /* What is set already is newer than what was kept, and what there is no place for leaves. */
 static void settle(struct fold *fold, struct fold *before) {
         if (before->objective_metric) {
@@ -648,8 +556,9 @@ static int unpack_message(struct fold *fold, const State__Fold *message) {
                 r = unpack_metrics(fresh, message);
         if (r == 0)
                 r = unpack_run(fresh, message);
-        if (r == 0)
-                r = unpack_history(fresh, message->history);
+        if (r < 0)
+                return r;
+        r = message->past ? past_unpack(fresh, message->past) : 0;
         if (r < 0)
                 return r;
         unpack_names(fresh, message);

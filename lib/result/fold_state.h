@@ -186,14 +186,14 @@ void rows_forget(struct fold *fold);
 
 /* --- past.c --- */
 
+/* Takes a copy of it, and nothing follows from it for our own rows and columns. 0 or -ENOMEM. */
+int past_take(struct fold *fold, const struct history *history);
 /* Adds to a column of our own what was there before. */
 void past_put(const struct fold *fold, const struct metric_state *metric, struct column *column);
 /* Of a count: what it was before and what this attempt says, together. */
 uint64_t past_count(const struct past *past, uint64_t before, uint64_t own);
 /* With this epoch, are there two? */
 bool past_has_another_epoch(const struct past *past, double epoch);
-/* Keeps a copy of what there was. 0 or -ENOMEM. */
-int past_take(struct fold *fold, const struct history *history);
 struct past *past_free(struct past *past); /* NULL allowed; returns NULL */
 
 /* --- returns.c --- */

@@ -189,20 +189,6 @@ static void take(struct fold *a, struct fold *b, const struct made *made) {
         assert_int_equal(fold_take(b, &made->record), 0);
 }
 
-static void take_history(struct fold *fold, bool is_ours) {
-        static const double x[] = { 0, 1, 2, 5 }, loss[] = { 9, 8, NAN, 7 }, other[] = { NAN, 0.5, -0.0, 1 };
-        const struct history_column columns[] = {
-                { .name = "loss1", .latest = 7, .min = 6.5, .max = 9, .non_finite = 1, .values = loss },
-                { .name = "before", .latest = 1, .min = NAN, .max = 1, .values = other },
-        };
-        const struct history history = {
-                .is_ours = is_ours, .axis = AXIS_EPOCH, .n_rows = 4, .x = x, .n_columns = 2, .columns = columns,
-                .epoch = 5, .step = NAN, .total_epochs = 90, .checkpoint = "/c/5", .checkpoint_epoch = 5, .accepted = 12,
-        };
-
-        assert_int_equal(fold_take_history(fold, &history), 0);
-}
-
 static void test_goes_on_as_if_nothing_had_been(void **state) {
         CLEANUP(buffer_release) struct buffer packed = BUFFER_INIT(BYTES_MAX);
 
@@ -219,10 +205,40 @@ static void test_goes_on_as_if_nothing_had_been(void **state) {
                 for (size_t i = 0; i < shape.n_records; i++) {
                         make_record(&shape, &made, i);
                         take(straight, restarted, &made);
-                        if (seed % 4 == 1 && i == seed % 9) {
-                                take_history(straight, seed % 8 == 1);
-                                take_history(restarted, seed % 8 == 1);
-                        }
+                        restart(&restarted, &shape, &packed);
+                        assert_same(straight, restarted);
+                }
+        }
+}
+
+/* What earlier attempts reported, come in at any moment. */
+static void take_history(struct fold *a, struct fold *b, uint64_t seed) {
+        static const double x[] = { -3, 0, 0.5, 2, 7 }, values[] = { 1, NAN, 3, 1e300, -5 };
+        const struct history_column columns[] = {
+                { "loss1", 3, -7, 8, 2, values }, { "gone", NAN, NAN, NAN, 0, values }, { "val/loss", 1, 1, 1, 0, values },
+        };
+        const struct history history = { .is_ours = seed % 2, .axis = (enum axis)(seed % AXIS_AUTO), .n_rows = seed % 6,
+                                         .x = x, .n_columns = 3, .columns = columns, .epoch = seed % 3 ? 2 : NAN, .step = 9,
+                                         .total_epochs = NAN, .output_path = "/o", .checkpoint_epoch = NAN, .accepted = 7 };
+
+        assert_int_equal(fold_take_history(a, &history), 0);
+        assert_int_equal(fold_take_history(b, &history), 0);
+}
+
+static void test_goes_on_after_earlier_attempts(void **state) {
+        CLEANUP(buffer_release) struct buffer packed = BUFFER_INIT(BYTES_MAX);
+
+        (void)state;
+        for (uint64_t seed = 0; seed < 150; seed++) {
+                struct shape shape = make_shape(seed + 1000);
+                CLEANUP(fold_freep) struct fold *straight = fold_of(&shape), *restarted = fold_of(&shape);
+                struct made made;
+
+                for (size_t i = 0; i < shape.n_records; i++) {
+                        if (i == seed % 7)
+                                take_history(straight, restarted, seed);
+                        make_record(&shape, &made, i);
+                        take(straight, restarted, &made);
                         restart(&restarted, &shape, &packed);
                         assert_same(straight, restarted);
                 }
@@ -533,6 +549,7 @@ static void test_no_room_appends_nothing(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_goes_on_as_if_nothing_had_been),
+                cmocka_unit_test(test_goes_on_after_earlier_attempts),
                 cmocka_unit_test(test_long_run),
                 cmocka_unit_test(test_another_axis_is_read_anew),
                 cmocka_unit_test(test_fewer_metrics_leave_the_lowest_out),
