@@ -208,7 +208,7 @@ struct run {
         struct api *api;
         struct outcome *outcome;
         int lines;
-        bool is_over, is_known;
+        bool is_over, is_known, has_attempt;
 };
 
 static int write_patch(void *userdata, struct buffer *out) {
@@ -226,10 +226,20 @@ static void learned(void *userdata) {
         (void)userdata;
 }
 
+/* What comes of it: fuzz_status. */
+static void take_earlier(void *userdata, const struct earlier *earlier) {
+        struct run *run = userdata;
+
+        if (run->has_attempt || earlier->history.n_rows > FOLD_ROWS_MAX)
+                abort();
+}
+
 static void attempt(void *userdata, int number) {
-        (void)userdata;
+        struct run *run = userdata;
+
         if (number < 1)
                 abort();
+        run->has_attempt = true;
 }
 
 static void stop_requested(void *userdata, const char *reason) {
@@ -296,7 +306,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct api_config config = {
                 .identity = &identity, .interval_min_ms = 1000, .interval_max_ms = 1000,
                 .watch = take_byte(&input) & 1,
-                .hooks = { &run, write_patch, write_manifest, learned, attempt, stop_requested, finished },
+                .hooks = { &run, write_patch, write_manifest, learned, take_earlier, attempt, stop_requested,
+                           finished },
         };
 
         now_ms = 1;
