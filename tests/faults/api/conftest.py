@@ -1,8 +1,10 @@
+import os
+
 import pytest
 
 from cluster.apiserver import ApiServer
+from faults.api.clock import Clock
 from publish.conftest import *  # noqa: F401,F403
-from publish.conftest import Results
 
 
 @pytest.fixture(scope="module")
@@ -12,28 +14,11 @@ def troubled_cluster(tmp_path_factory):
         yield server
 
 
-class Clock:
-    """An agent's clock, moved until something has come of it."""
-
-    TICK_S = 0.01
-
-    def __init__(self, agent, proxy):
-        self.agent, self.proxy = agent, proxy
-
-    def run_until(self, condition, step=1):
-        """Returns how many seconds went by on the agent's clock, at least, before the condition held."""
-        seconds = 0
-        while not condition():
-            self.agent.advance(step)
-            seconds += step
-            self.proxy.wait_for_change(self.TICK_S)
-        return seconds
-
-    def run_until_requests(self, n, method="PATCH"):
-        """The same until n requests have come."""
-        return self.run_until(lambda: len(self.proxy.of(method)) >= n)
-
-
 @pytest.fixture
-def clock(proxy):
-    return lambda agent: Clock(agent, proxy)
+def clock(tmp_path, proxy):
+    """The Clock of the one agent of the test."""
+    if not (tmp_path / "clock").exists():
+        os.mkfifo(tmp_path / "clock")
+    clock = Clock(tmp_path / "clock", proxy)
+    yield clock
+    clock.close()

@@ -13,9 +13,8 @@ from faults.proxy import (Cut, CutStream, Fault, FaultProxy, Hold, Late, LoseRep
                           Truncate, Twice)
 from publish.conftest import ClusterAgent
 
+from .clock import Clock
 from .oracle import Lines, compare
-
-TICK_S = 0.005  # what the agent is given to act on a step of its clock, where that matters to nobody
 
 
 def kind_of(request, job):
@@ -106,9 +105,8 @@ class Life:
         self.proxy.otherwise = self.meet
         self.stack.callback(lambda: self.agent.close())
         os.mkfifo(self.directory / "clock")
-        # Open at both ends, so that a line waits for an agent that is being started.
-        self.clock = os.open(self.directory / "clock", os.O_RDWR)
-        self.stack.callback(os.close, self.clock)
+        self.clock = Clock(self.directory / "clock", self.proxy)
+        self.stack.callback(self.clock.close)
         self.start()
         return self
 
@@ -132,14 +130,8 @@ class Life:
 
     # --- time ---
 
-    def advance(self, seconds):
-        assert self.agent.process.poll() is None, f"the agent ended:\n{self.agent.log}"
-        os.write(self.clock, f"{seconds}\n".encode())
-
     def pass_time(self, seconds, step=1):
-        for _ in range(0, int(seconds), step):
-            self.advance(step)
-            self.proxy.wait_for_change(TICK_S)
+        self.clock.pass_time(self.agent, seconds, step)
 
     def wait_for_request(self):
         """Until the agent has asked for something, time passing fast."""

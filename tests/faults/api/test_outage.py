@@ -3,6 +3,7 @@
 import pathlib
 
 from agent.harness import append
+from faults.api.clock import TICK_S
 
 HOUR_S, STEP_S = 3600, 30
 LINES_A_STEP = 16000
@@ -31,7 +32,7 @@ def test_an_hours_outage(start_through, proxy, results, clock):
     append(agent.metrics, {"epoch": 1, "loss": 1})
     results.wait_for_accepted("outage", 1)
     agent.wait_for_log("publish: resting")
-    pid, time = agent.process.pid, clock(agent)
+    pid = agent.process.pid
     before, most, reports = anonymous_kib(pid), 0, len(proxy.of("PATCH"))
 
     proxy.is_down = True
@@ -44,15 +45,17 @@ def test_an_hours_outage(start_through, proxy, results, clock):
             file.flush()
             written += LINES_A_STEP
             total += len(text)
-            agent.advance(STEP_S)
-            time.run_until(lambda: read_bytes(pid) >= start + len(text), step=0)
+            clock.advance(agent, STEP_S)
+            while read_bytes(pid) < start + len(text):
+                assert agent.process.poll() is None, agent.log
+                proxy.wait_for_change(TICK_S)
             most = max(most, anonymous_kib(pid))
     assert total >= 200_000_000
     assert proxy.refused > 30, "the agent has not tried"
     assert most - before <= KIB_MORE, f"{before} KiB before the outage, {most} KiB in it"
 
     proxy.is_down = False
-    time.run_until(lambda: results.get("outage")["status"]["agent"]["accepted"] > 1)
+    clock.run_until(agent, lambda: results.get("outage")["status"]["agent"]["accepted"] > 1)
     status = results.get("outage")["status"]
     assert (status["agent"]["accepted"], status["epoch"], status["agent"]["lostBytes"]) == (written, written, 0)
     assert status["x"][0] == 1 and status["x"][-1] == written

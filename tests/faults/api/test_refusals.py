@@ -85,7 +85,7 @@ def test_retry_after_is_waited_for(start_through, proxy, results, clock, method,
     append(agent.metrics, {"epoch": 1, "loss": 1})
     proxy.wait_for(lambda request: request.method == method and request.status == reply(job).status)
     n = len(proxy.requests)
-    assert clock(agent).run_until(lambda: len(proxy.requests) > n) >= 39  # the first second may be part of one
+    assert clock.run_until(agent, lambda: len(proxy.requests) > n) >= 39  # the first second may be part of one
     results.wait_for_accepted(job, 1)
 
 
@@ -135,7 +135,7 @@ def test_a_create_that_is_refused_is_said_once_and_tried_again(start_through, pr
     proxy.add(reply(job), method="POST", times=5)
     agent = start_through(job)
     append(agent.metrics, {"epoch": 1, "loss": 1})
-    clock(agent).run_until_requests(6, "POST")
+    clock.run_until_requests(agent, 6, "POST")
     results.wait_for_accepted(job, 1)
     warnings = [line for line in agent.log.splitlines() if "creating the Result" in line and "warning" in line]
     assert len(warnings) == 1 and "trying again" in warnings[0]
@@ -151,12 +151,12 @@ def test_a_refused_report_is_tried_again_slowly(start_through, proxy, results, c
     append(agent.metrics, {"epoch": 2, "loss": 0.5})
     agent.wait_for_log("the server refuses the report")
     assert "Too long: may not be more than 256 bytes" in agent.log
-    assert clock(agent).run_until_requests(len(proxy.of("PATCH")) + 1) >= 60
+    assert clock.run_until_requests(agent, len(proxy.of("PATCH")) + 1) >= 60
     append(agent.metrics, {"epoch": 2, "loss": 0.25})
-    clock(agent).run_until_requests(len(proxy.of("PATCH")) + 1)
+    clock.run_until_requests(agent, len(proxy.of("PATCH")) + 1)
     assert agent.log.count("error: ") == 1
     proxy.clear()
-    clock(agent).run_until(lambda: results.get("refused")["status"]["agent"]["accepted"] == 3)
+    clock.run_until(agent, lambda: results.get("refused")["status"]["agent"]["accepted"] == 3)
     assert curve(results.get("refused")["status"], "loss") == {1: 1, 2: 0.25}
 
 

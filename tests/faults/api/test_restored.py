@@ -4,7 +4,7 @@ import pytest
 
 from agent.harness import append, curve
 from cluster import objects
-from faults.api.conftest import Clock
+from faults.api.clock import Clock
 from faults.proxy import FaultProxy
 from publish.conftest import ClusterAgent, Results
 
@@ -14,16 +14,17 @@ def restored(tmp_path, troubled_cluster):
     """restored("job"): an agent behind a proxy, its clock, and Results to look at."""
     api = troubled_cluster.api()
     with FaultProxy(troubled_cluster.server, troubled_cluster.ca_file) as proxy:
-        agents = []
+        agents, clocks = [], []
 
         def start(job):
             token = open(troubled_cluster.token_file).read()
             agents.append(ClusterAgent(tmp_path, proxy.server, proxy.ca_file, token, "default", job, [], {}))
-            return agents[-1], Clock(agents[-1], proxy), Results(api, "default")
+            clocks.append(Clock(agents[-1].clock, proxy))
+            return agents[-1], clocks[-1], Results(api, "default")
 
         yield start
-        for agent in agents:
-            agent.close()
+        for each in (*agents, *clocks):
+            each.close()
 
 
 def test_what_was_acknowledged_and_forgotten_is_reported_again(troubled_cluster, restored):
@@ -37,7 +38,7 @@ def test_what_was_acknowledged_and_forgotten_is_reported_again(troubled_cluster,
     results.wait_for_accepted("forgotten", 2)
     troubled_cluster.restore_etcd()
     assert results.get("forgotten")["status"]["agent"]["accepted"] == 1
-    clock.run_until(lambda: results.get("forgotten")["status"]["agent"]["accepted"] == 2)
+    clock.run_until(agent, lambda: results.get("forgotten")["status"]["agent"]["accepted"] == 2)
     assert curve(results.get("forgotten")["status"], "loss") == {1: 1, 2: 0.5}
     agent.stop()
 
@@ -50,7 +51,7 @@ def test_a_result_that_is_not_in_the_snapshot_is_made_anew(troubled_cluster, res
     results.wait_for_accepted("unborn", 1)
     troubled_cluster.restore_etcd()
     assert results.get("unborn") is None
-    clock.run_until(lambda: results.get("unborn") and "status" in results.get("unborn"))
+    clock.run_until(agent, lambda: results.get("unborn") and "status" in results.get("unborn"))
     agent.stop()
     result = results.get("unborn")
     assert curve(result["status"], "loss") == {1: 1}
