@@ -226,11 +226,11 @@ struct metric_state *metric_find(struct fold *fold, struct slice raw, size_t hin
 static void leave_out(struct fold *fold, struct slice raw, const char *name) {
         uint64_t hash = hash_name(raw);
 
+        if (fold->n_left_out == LEFT_OUT_MAX)
+                return;
         for (size_t i = 0; i < fold->n_left_out; i++)
                 if (fold->left_out_hashes[i] == hash)
                         return;
-        if (fold->n_left_out == LEFT_OUT_MAX)
-                return;
         if (fold->n_left_out < LEFT_OUT_NAMED)
                 (void)snprintf(fold->left_out[fold->n_left_out], sizeof(fold->left_out[0]), "%s", name);
         fold->left_out_hashes[fold->n_left_out++] = hash;
