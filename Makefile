@@ -107,5 +107,7 @@ test-trainers: packages-test build
 # --- bench ---
 
 .PHONY: bench
-bench: packages-test build
+bench: packages-test build static
+	@$(PYTHON) tests/cluster/apiserver.py build
 	@$(PYTHON) tests/bench/bench.py
+	@$(PYTHON) tests/bench/bench_costs.py
