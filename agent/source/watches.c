@@ -40,7 +40,7 @@ struct watches {
         struct loop_fd *source;
         struct directory *directories;
         size_t n_directories;
-        bool is_blind; /* something could not be watched, or stayed silent */
+        bool is_blind; /* something could not be watched */
         bool has_said_remote;
 };
 
@@ -69,6 +69,9 @@ static const struct {
         { AFS_SUPER_MAGIC, TRUST_NONE },    { OCFS2_SUPER_MAGIC, TRUST_NONE },   { CEPH_MAGIC, TRUST_NONE },
         { LUSTRE_MAGIC, TRUST_NONE },       { GPFS_MAGIC, TRUST_NONE },          { VBOX_MAGIC, TRUST_NONE },
         { BEEGFS_MAGIC, TRUST_NONE },       { CODA_SUPER_MAGIC, TRUST_NONE },
+        /* What is written to a layer below it, it does not tell of (overlayfs.rst, "Changes to underlying
+         * filesystems"). */
+        { OVERLAYFS_SUPER_MAGIC, TRUST_NONE },
 };
 
 static enum trust trust_in(const char *path) {
@@ -79,7 +82,7 @@ static enum trust trust_in(const char *path) {
         for (size_t i = 0; i < sizeof(file_systems) / sizeof(file_systems[0]); i++)
                 if (file_systems[i].magic == (unsigned)status.f_type)
                         return file_systems[i].trust;
-        return TRUST_PROBATION; /* overlayfs too: what is written below it, it does not tell of */
+        return TRUST_PROBATION;
 }
 
 static void go_blind(struct watches *watches, const char *path, int error) {
@@ -88,12 +91,6 @@ static void go_blind(struct watches *watches, const char *path, int error) {
                             strerror(error),
                             error == ENOSPC ? ", see fs.inotify.max_user_watches" :
                             error == EMFILE ? ", see fs.inotify.max_user_instances" : "");
-        watches->is_blind = true;
-}
-
-void watches_found_silent(struct watches *watches, const char *path) {
-        if (!watches->is_blind)
-                log_warning("%s: changed without an event of inotify: looking once a second from now on", path);
         watches->is_blind = true;
 }
 

@@ -39,9 +39,6 @@ void watches_read(struct watches *watches);
 /* Whether ready() is called. */
 void watches_pause(struct watches *watches, bool is_paused);
 
-/* A file was found changed that no event told of. */
-void watches_found_silent(struct watches *watches, const char *path);
-
 /* Has everything to be looked at, once a second? */
 bool watches_are_blind(const struct watches *watches);
 /* Are there events that were not read yet? */
