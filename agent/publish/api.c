@@ -298,6 +298,7 @@ static void on_timer(void *userdata) {
          * cancelled report did is found out by looking. */
         if (api->request) {
                 api->request = kube_request_cancel(api->request);
+                api->changed = true;
                 api->state = api->state == STATE_REPORT ? STATE_REST : api->state;
         }
         step(api);
@@ -658,6 +659,7 @@ static void on_reply(void *userdata, const struct kube_reply *reply) {
         struct api *api = userdata;
 
         api->request = NULL;
+        loop_timer_clear(api->timer); /* at the end, the time that this call had; it is not the next one's */
         switch (api->state) {
         case STATE_LEARN_JOB:
         case STATE_LEARN_EXPERIMENT:

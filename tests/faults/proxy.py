@@ -146,18 +146,18 @@ class CutStream(Fault):
 
 class Hold(Fault):
     """Answers nothing until release() is called, or some seconds have passed; then forwards as if
-    nothing had been."""
+    nothing had been, or does what another fault does."""
 
-    def __init__(self, seconds=None):
+    def __init__(self, seconds=None, then=None):
         self.released = threading.Event()
-        self.seconds = seconds
+        self.seconds, self.then = seconds, then or Fault()
 
     def release(self):
         self.released.set()
 
     def handle(self, handler, forward):
         self.released.wait(self.seconds)
-        handler.answer(*forward())
+        self.then.handle(handler, forward)
 
 
 @dataclasses.dataclass

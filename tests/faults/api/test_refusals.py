@@ -6,7 +6,7 @@ import pytest
 
 from agent.harness import append, curve
 from faults import replies
-from faults.proxy import Late, Twice
+from faults.proxy import Hold, Late, LoseRequest, Twice
 
 
 def is_patch(request):
@@ -171,3 +171,25 @@ def test_the_exit_code_is_asked_for_again(start_through, proxy, results, api, ma
     proxy.add(replies.unavailable("ended", retry_after=1), path="/pods/", times=2)
     agent.stop()
     assert results.get("ended")["status"]["phase"] == "Succeeded"
+
+
+def test_the_last_report_has_time_of_its_own(start_through, proxy, results, clock):
+    """The second that a call which is under way is given when the end comes is not that of the calls after it."""
+    agent = start_through("last")
+    first_epoch(agent, results, "last")
+    before = proxy.add(Hold(), method="PATCH", times=1)
+    last = proxy.add(Hold(then=LoseRequest()), method="PATCH", times=1)
+    n = len(proxy.of("PATCH"))
+    append(agent.metrics, {"epoch": 2, "loss": 0.5})
+    proxy.wait_for(is_patch, n + 1)
+    append(agent.metrics, {"epoch": 3, "loss": 0.25}, {"end": True})
+    agent.process.terminate()
+    agent.wait_for_log("reading what is left")
+    before.release()
+    proxy.wait_for(is_patch, n + 2)
+    clock.advance(agent, 2)
+    last.release()
+    assert agent.process.wait() == 0
+    status = results.get("last")["status"]
+    assert (status["phase"], status["epoch"]) == ("Succeeded", 3)
+    assert len(proxy.of("PATCH")) == n + 3
