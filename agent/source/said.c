@@ -45,9 +45,13 @@ static bool reserve(struct said *said, size_t index) {
                 return true;
         if (index >= SAID_MAX)
                 return false;
+        /* After a replay, the first index is that of the record that follows it. */
+        while (capacity <= index)
+                capacity *= 2;
         hashes = reallocarray(said->hashes, capacity, sizeof(*hashes));
         if (!hashes)
                 return false;
+        memset(hashes + said->capacity, 0, (capacity - said->capacity) * sizeof(*hashes));
         said->hashes = hashes;
         said->capacity = capacity;
         return true;

@@ -211,3 +211,19 @@ def test_the_manifest_stays_within_its_budget(start, epochs, metrics):
     assert status["x"][0] == 1 and status["x"][-1] == epochs
     assert status["objective"]["epoch"] in status["x"]
     assert status["values"]["metric0"] == (epochs * 7919) % 1000 / 997
+
+
+def test_each_record_of_a_long_file_counts_once_across_a_kill(start):
+    """In every size of what is kept in mind of them: 64 records at first, and after a kill those behind what was
+    replayed."""
+    agent = start()
+    file = agent.dir / "metrics.jsonl"
+    append(file, *({"epoch": epoch, "loss": epoch / 4} for epoch in range(1, 201)))
+    agent.wait_for_accepted(200)
+    agent.process.kill()
+    agent.process.wait()
+    append(file, *({"epoch": epoch, "loss": epoch / 4} for epoch in range(201, 1001)))
+    again = start()
+    status = again.wait_for(lambda status: status["agent"]["accepted"] >= 1000)
+    assert status["agent"]["accepted"] == 1000
+    assert status["epoch"] == 1000
