@@ -60,6 +60,7 @@ struct agent {
         struct outcome *outcome;
         struct restarts *restarts; /* NULL: nobody to ask */
         uint64_t returns;          /* of the fold, that it was asked about */
+        bool is_replacement;       /* goes on from the state of another pod, until x has gone back */
 
         struct loop_timer *file_timer; /* the next write of --to; NULL: not to a directory */
         struct buffer file;            /* what was written last */
@@ -286,6 +287,20 @@ static void changed(struct agent *agent, bool now) {
 
 /* --- from the sources --- */
 
+/* x went back. In a pod that goes on from another's state the trainer was started anew, that is sure; else
+ * the pod is asked. */
+static void take_return(struct agent *agent) {
+        if (agent->is_replacement) {
+                agent->is_replacement = false;
+                fold_void_before_return(agent->fold);
+        } else if (agent->restarts) {
+                restarts_ask(agent->restarts);
+        } else {
+                return; /* asked with the next record, once there is somebody to ask */
+        }
+        agent->returns = fold_returns(agent->fold);
+}
+
 static void take_record(void *userdata, const struct record *record) {
         struct agent *agent = userdata;
         bool is_first = fold_accepted(agent->fold) == 0;
@@ -296,10 +311,8 @@ static void take_record(void *userdata, const struct record *record) {
                           record->source.data, (unsigned long long)record->line, strerror(-r));
                 return;
         }
-        if (agent->restarts && fold_returns(agent->fold) != agent->returns) {
-                agent->returns = fold_returns(agent->fold);
-                restarts_ask(agent->restarts);
-        }
+        if (fold_returns(agent->fold) != agent->returns)
+                take_return(agent);
         if (!record->is_repeat)
                 agent->facts.last_report_us = loop_wall_us(agent->loop);
         if (is_first)
@@ -388,11 +401,11 @@ static void learned(void *userdata) {
 }
 
 /* What was there before us: where this very pod had reported, we are what was started anew, and the
- * files are read again; unless the state on disk tells of all that. */
+ * files are read again. */
 static void take_earlier(void *userdata, const struct earlier *earlier) {
         struct agent *agent = userdata;
 
-        if (state_knows_earlier(agent->state))
+        if (state_is_of_another_pod(agent->state)) /* then all that is kept already */
                 return;
         if (fold_take_history(agent->fold, &earlier->history) < 0)
                 log_error("what was reported before is not kept: no memory");
@@ -708,8 +721,11 @@ static int set_up_api(struct agent *agent) {
         int r = set_up_kube(agent);
 
         config.kube = agent->kube;
+        config.attempt = state_attempt(agent->state);
         if (r == 0 && agent->identity.pod)
                 r = restarts_new(&agent->restarts, agent->loop, agent->kube, &agent->identity, restarted, agent);
+        if (agent->restarts)
+                restarts_know(agent->restarts, agent->facts.attempt.restarts);
         return r == 0 ? api_new(&agent->api, &config) : r;
 }
 
@@ -723,6 +739,7 @@ static int set_up_state(struct agent *agent) {
 
         if (r == 0)
                 r = state_read(agent->state, &parts);
+        agent->is_replacement = r == 0 && state_is_of_another_pod(agent->state);
         return r < 0 && r != -ENOMEM ? EXIT_USAGE : r;
 }
 

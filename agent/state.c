@@ -25,7 +25,8 @@ struct state {
         bool is_given;
         struct state_parts parts;
         State__State *read;  /* until the files are gone on with; else NULL */
-        bool is_restored, knows_earlier, is_changed;
+        bool is_restored, is_of_another_pod, is_changed;
+        int attempt;         /* of this pod, as it was kept; 0: not known */
         int failure;         /* the last one that was logged; 0: all is well */
 };
 
@@ -172,9 +173,9 @@ static State__Facts facts_of(const struct result_facts *facts) {
         kept.lost_bytes = facts->agent.lost_bytes;
         kept.attempt = facts->attempt.number;
         kept.restarts = facts->attempt.restarts;
+        kept.rejected_before = facts->before.rejected;
+        kept.lost_bytes_before = facts->before.lost_bytes;
         kept.before_is_ours = facts->before.is_ours;
-        kept.before_rejected = facts->before.rejected;
-        kept.before_lost_bytes = facts->before.lost_bytes;
         return kept;
 }
 
@@ -289,12 +290,14 @@ static void take_facts(struct state *state, const State__State *read) {
         facts->last_report_us = kept->last_report_us;
         facts->agent.rejected = kept->rejected;
         facts->agent.lost_bytes = kept->lost_bytes;
+        facts->before.rejected = kept->rejected_before;
+        facts->before.lost_bytes = kept->lost_bytes_before;
         facts->before.is_ours = kept->before_is_ours;
-        facts->before.rejected = kept->before_rejected;
-        facts->before.lost_bytes = kept->before_lost_bytes;
-        state->knows_earlier = kept->attempt > 0;
+        state->is_of_another_pod = is_new_pod;
+        state->attempt = is_new_pod ? 0 : kept->attempt;
         facts->attempt.restarts = is_new_pod ? -1 : kept->restarts;
-        if (facts->attempt.number > 0 && kept->attempt > 0) /* where no server counts them */
+        /* Of another pod's attempt the server says which number is next, where there is one. */
+        if (kept->attempt > 0 && (!is_new_pod || facts->attempt.number > 0))
                 facts->attempt.number = kept->attempt + is_new_pod;
 }
 
@@ -427,8 +430,16 @@ struct state *state_free(struct state *state) {
         return NULL;
 }
 
-bool state_knows_earlier(const struct state *state) {
-        return state->knows_earlier;
+bool state_is_of_another_pod(const struct state *state) {
+        return state->is_of_another_pod;
+}
+
+int state_attempt(const struct state *state) {
+        return state->attempt;
+}
+
+bool state_is_restored(const struct state *state) {
+        return state->is_restored;
 }
 
 const char *state_directory(const struct state *state) {

@@ -34,8 +34,11 @@ const char *state_directory(const struct state *state);
  * -EPROTONOSUPPORT and others after the reason was logged: there is a state, and it cannot be read. parts are
  * copied, for what is written from here on. */
 int state_read(struct state *state, const struct state_parts *parts);
-/* Was it read, and does it hold what had been reported before this attempt, too? */
-bool state_knows_earlier(const struct state *state);
+bool state_is_restored(const struct state *state);
+/* It is what another pod of the Job kept, on a volume that they share: its rows are of an earlier attempt. */
+bool state_is_of_another_pod(const struct state *state);
+/* The number of this pod's attempt, as it was kept; 0: not known. */
+int state_attempt(const struct state *state);
 /* Has the tail, which is new, go on with the files; it is what is written from here on, too. 0 or -ENOMEM. */
 int state_go_on(struct state *state, struct tail *tail);
 

@@ -212,6 +212,23 @@ def test_a_report_of_an_older_pod_is_gone_over(first_attempt, results, api, make
     assert curve(status, "loss") == {epoch: epoch for epoch in range(1, 8)}
 
 
+def test_a_replacement_that_shares_the_volume_goes_on_from_its_state(results, make_job, make_pod, start, set_trainer):
+    """The first pod's state is on the volume: its records are not read twice, and epochs from the second
+    one's first on are its own."""
+    job = make_job("shared", backoffLimit=3)
+    for number, said in ((1, epochs(1, 2, 3, 4, 5)), (2, [{"epoch": 3, "loss": 30}])):
+        pod = make_pod(f"shared-{number}", of=job)
+        agent = start("shared", pod=f"shared-{number}", place="volume",
+                      env={"POD_NAME": f"shared-{number}", "POD_UID": pod["metadata"]["uid"]})
+        append(agent.metrics, *said)
+        status = results.wait_for("shared", lambda status: status.get("attempt", {}).get("number") == number
+                                  and status["agent"]["accepted"] == 4 + number)["status"]
+        fail(pod, set_trainer)
+        agent.stop()
+    assert curve(status, "loss") == {1: 1, 2: 2, 3: 30}
+    assert curve(status, "acc") == {1: 1 / 8, 2: 2 / 8, 3: None}
+
+
 # --- a trainer that is started anew in its pod ---
 
 
