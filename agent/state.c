@@ -15,6 +15,8 @@
 enum {
         SAVE_MS = 1000, /* after a change, at the latest */
         SYNC_MS = 1000, /* after it was written, at the latest */
+        STATE_FOLD = 4, /* numbers of fields of State, proto/state/state.proto */
+        STATE_FILES = 5,
 };
 
 struct state {
@@ -76,19 +78,35 @@ static void say_slots(const struct state *state) {
 
 /* --- writing --- */
 
-static struct ProtobufCBinaryData binary(const struct buffer *buffer, size_t from, size_t size) {
-        return (struct ProtobufCBinaryData){ size, (uint8_t *)buffer->data + from };
-}
-
 static int pack(const ProtobufCMessage *message, struct buffer *out) {
         size_t size = protobuf_c_message_get_packed_size(message);
         int r = buffer_reserve(out, size);
 
         if (r < 0)
                 return r;
-        protobuf_c_message_pack(message, (uint8_t *)out->data + out->size_bytes);
-        out->size_bytes += size;
+        out->size_bytes += protobuf_c_message_pack(message, (uint8_t *)out->data + out->size_bytes);
         return 0;
+}
+
+/* The fields of a message may stand in any order, so what each part packs is appended to it, and is in memory
+ * once. Its length goes before it when it is known, in as many bytes as the longest takes: a varint may have
+ * more than it needs (protobuf.dev, "Encoding"). */
+enum { LENGTH_BYTES = 4, WIRE_TYPE_LENGTH = 2 };
+
+static int begin_field(struct buffer *out, unsigned number, size_t *ret_start) {
+        const char head[1 + LENGTH_BYTES] = { (char)(number << 3 | WIRE_TYPE_LENGTH) };
+        int r = buffer_append(out, head, sizeof(head));
+
+        *ret_start = out->size_bytes;
+        return r;
+}
+
+static void end_field(struct buffer *out, size_t start) {
+        size_t size = out->size_bytes - start;
+
+        for (unsigned i = 0; i < LENGTH_BYTES; i++)
+                out->data[start - LENGTH_BYTES + i] =
+                        (char)((size >> 7 * i & 0x7f) | (i + 1 < LENGTH_BYTES ? 0x80 : 0));
 }
 
 /* protobuf-c takes texts and arrays that it only reads as if they were its own. */
@@ -110,26 +128,12 @@ static uint32_t *array_of(const uint32_t *array) {
         return cast.out;
 }
 
-struct packed_files {
-        struct buffer bytes;
-        size_t *ends; /* in bytes, of each */
-        size_t n, capacity;
-};
-
-static int pack_file(void *userdata, const struct file_kept *kept, bool is_stray) {
-        struct packed_files *files = userdata;
+static int put_file(void *userdata, const struct file_kept *kept, bool is_stray) {
+        struct buffer *out = userdata;
         State__File message = STATE__FILE__INIT;
-        int r;
+        size_t start;
+        int r = begin_field(out, STATE_FILES, &start);
 
-        if (files->n == files->capacity) {
-                size_t capacity = files->capacity ? files->capacity * 2 : 16;
-                size_t *ends = reallocarray(files->ends, capacity, sizeof(*ends));
-
-                if (!ends)
-                        return -ENOMEM;
-                files->ends = ends;
-                files->capacity = capacity;
-        }
         message.path = text_of(kept->path);
         message.source = text_of(kept->source);
         message.device = kept->id.device;
@@ -146,9 +150,21 @@ static int pack_file(void *userdata, const struct file_kept *kept, bool is_stray
         message.n_said = kept->n_said;
         message.said = array_of(kept->said);
         message.is_stray = is_stray;
-        r = pack(&message.base, &files->bytes);
         if (r == 0)
-                files->ends[files->n++] = files->bytes.size_bytes;
+                r = pack(&message.base, out);
+        if (r == 0)
+                end_field(out, start);
+        return r;
+}
+
+static int put_fold(const struct fold *fold, struct buffer *out) {
+        size_t start;
+        int r = begin_field(out, STATE_FOLD, &start);
+
+        if (r == 0)
+                r = fold_pack(fold, out);
+        if (r == 0)
+                end_field(out, start);
         return r;
 }
 
@@ -179,38 +195,26 @@ static State__Facts facts_of(const struct result_facts *facts) {
         return kept;
 }
 
-/* Puts it together out of what each part packs by itself. */
-static int pack_state(struct state *state, const struct packed_files *files, const struct buffer *fold, struct buffer *out) {
-        CLEANUP(cleanup_free) ProtobufCBinaryData *list = calloc(files->n + 1, sizeof(*list));
+static int put_run(struct state *state, struct buffer *out) {
         State__Run run = run_of(state->parts.identity);
         State__Facts facts = facts_of(state->parts.facts);
         State__State message = STATE__STATE__INIT;
 
-        if (!list)
-                return -ENOMEM;
-        for (size_t i = 0, from = 0; i < files->n; from = files->ends[i++])
-                list[i] = binary(&files->bytes, from, files->ends[i] - from);
         message.written_us = loop_wall_us(state->loop);
         message.version = text_of(EXPERIMENTS_VERSION);
         message.run = &run;
         message.facts = &facts;
-        message.fold = binary(fold, 0, fold->size_bytes);
-        message.n_files = files->n;
-        message.files = list;
         return pack(&message.base, out);
 }
 
 static int write_state(struct state *state) {
-        CLEANUP(buffer_release) struct buffer fold = BUFFER_INIT(STORE_BYTES_MAX), out = BUFFER_INIT(STORE_BYTES_MAX);
-        struct packed_files files = { .bytes = BUFFER_INIT(STORE_BYTES_MAX) };
-        int r = fold_pack(state->parts.fold, &fold);
+        CLEANUP(buffer_release) struct buffer out = BUFFER_INIT(STORE_BYTES_MAX);
+        int r = put_run(state, &out);
 
-        if (r == 0 && state->parts.tail)
-                r = tail_each(state->parts.tail, pack_file, &files);
         if (r == 0)
-                r = pack_state(state, &files, &fold, &out);
-        buffer_release(&files.bytes);
-        free(files.ends);
+                r = put_fold(state->parts.fold, &out);
+        if (r == 0 && state->parts.tail)
+                r = tail_each(state->parts.tail, put_file, &out);
         return r == 0 ? store_write(state->store, buffer_slice(&out)) : r;
 }
 
