@@ -50,7 +50,7 @@ static size_t stem_bytes(const char *name) {
 static bool is_named_after(const char *name, const char *original) {
         size_t n = stem_bytes(original);
 
-        return strncmp(name, original, n) == 0;
+        return strncmp(name, original, n) == 0 && (!name[n] || strchr(".-_~ (", name[n]));
 }
 
 int compare_generations(const char *a, const char *b) {
@@ -338,13 +338,14 @@ static bool is_intact(struct followed *original) {
 }
 
 /* What a copy holds was read from the original: it goes on where that was left. True: this one is settled;
- * a copy that is not complete yet is not to be read. */
+ * a copy that is not complete yet is not to be read. In another directory, only what takes the place of one that
+ * is gone is a copy: runs of their own may well say the same. */
 static bool settle_copy(struct tail *tail, struct followed *copy, struct followed *original) {
         bool intact = is_intact(original);
         struct file_kept kept = file_keep(original->file);
         int64_t size_bytes = size_of(copy);
 
-        if (size_bytes < COPY_BYTES_MIN)
+        if (size_bytes < COPY_BYTES_MIN || (intact && !is_beside(file_path(copy->file), file_path(original->file))))
                 return false;
         if (print_fits(&kept.print, file_fd(copy->file))) {
                 take_up(tail, &kept, intact ? file_path(copy->file) : kept.source, original->place,
