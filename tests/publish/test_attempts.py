@@ -1,5 +1,7 @@
 """Attempts of one Job: replacement pods, trainers and agents that are started anew, pods that come back."""
 
+import shutil
+
 import pytest
 
 from agent.harness import append, curve
@@ -87,11 +89,10 @@ def test_an_agent_that_lost_its_state_doubles_nothing(first_attempt, results, ma
     results.wait_for("forgot", lambda status: status["agent"]["accepted"] == 8 and status["agent"]["rejected"] == 2)
     agent.process.kill()
     agent.process.wait()
+    shutil.rmtree(agent.dir / ".agent")
     agent = start_in(pod)
-    agent.wait_for_log("publish: resting")
     append(agent.metrics, *epochs(6, factor=10))
-    agent.stop()
-    status = results.get("forgot")["status"]
+    status = results.wait_for("forgot", lambda status: status["epoch"] == 6)["status"]
     assert status["attempt"]["number"] == 2
     assert curve(status, "loss") == {1: 1, 2: 2, 3: 3, 4: 40, 5: 50, 6: 60}
     assert status["agent"]["accepted"] <= 9 and status["agent"]["rejected"] == 2
