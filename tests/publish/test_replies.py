@@ -266,13 +266,14 @@ def test_a_token_that_goes_bad_and_comes_back(start, results, agent_token):
     results.wait_for_accepted("revoked", 2)
 
 
-def test_a_client_certificate_opens_the_door(cluster, start, results):
+def test_a_client_certificate_opens_the_door(cluster, start, results, tmp_path):
     with FaultProxy(cluster.server, cluster.ca_file, wants_client_cert=True) as door:
         there = {"server": door.server, "ca_file": door.ca_file}
         refused = start("without", **there)
         append(refused.metrics, {"epoch": 1, "loss": 1})
         refused.wait_for_log("unreachable")
-        append(start("with", "--client-cert", door.ca_file, "--client-key", door.key_file, **there).metrics,
+        append(start("with", "--state", tmp_path / "state", "--client-cert", door.ca_file, "--client-key", door.key_file,
+                     **there).metrics,
                {"epoch": 2, "loss": 0.5})
         results.wait_for_accepted("with", 1)
         assert results.get("without") is None
