@@ -219,7 +219,9 @@ static void update_facts(struct agent *agent) {
 static int write_patch(void *userdata, struct buffer *out) {
         struct agent *agent = userdata;
         struct result_identity identity = identity_view(&agent->identity);
+        struct api_published published = api_published(agent->api);
 
+        state_note_published(agent->state, published.uid, published.resource_version);
         (void)state_save(agent->state);
         update_facts(agent);
         return result_write_patch(out, &identity, agent->fold, &agent->facts);
@@ -722,6 +724,7 @@ static int set_up_api(struct agent *agent) {
 
         config.kube = agent->kube;
         config.attempt = state_attempt(agent->state);
+        config.uid = state_result_uid(agent->state);
         if (r == 0 && agent->identity.pod)
                 r = restarts_new(&agent->restarts, agent->loop, agent->kube, &agent->identity, restarted, agent);
         if (agent->restarts)

@@ -29,6 +29,7 @@ struct state {
         State__State *read;  /* until the files are gone on with; else NULL */
         bool is_restored, is_of_another_pod, is_changed;
         int attempt;         /* of this pod, as it was kept; 0: not known */
+        char *uid, *resource_version; /* of the Result, as acknowledged; or NULL */
         int failure;         /* the last one that was logged; 0: all is well */
 };
 
@@ -130,10 +131,11 @@ static uint32_t *array_of(const uint32_t *array) {
 
 static int put_file(void *userdata, const struct file_kept *kept, bool is_stray) {
         struct buffer *out = userdata;
-        State__File message = STATE__FILE__INIT;
+        State__File message;
         size_t start;
         int r = begin_field(out, STATE_FILES, &start);
 
+        state__file__init(&message);
         message.path = text_of(kept->path);
         message.source = text_of(kept->source);
         message.device = kept->id.device;
@@ -169,8 +171,9 @@ static int put_fold(const struct fold *fold, struct buffer *out) {
 }
 
 static State__Run run_of(const struct identity *identity) {
-        State__Run run = STATE__RUN__INIT;
+        State__Run run;
 
+        state__run__init(&run);
         run.namespace_name = text_of(identity->namespace_name);
         run.job = text_of(identity->job);
         run.job_uid = text_of(identity->job_uid);
@@ -180,8 +183,9 @@ static State__Run run_of(const struct identity *identity) {
 }
 
 static State__Facts facts_of(const struct result_facts *facts) {
-        State__Facts kept = STATE__FACTS__INIT;
+        State__Facts kept;
 
+        state__facts__init(&kept);
         kept.phase = facts->phase;
         kept.start_us = facts->start_us;
         kept.last_report_us = facts->last_report_us;
@@ -198,12 +202,18 @@ static State__Facts facts_of(const struct result_facts *facts) {
 static int put_run(struct state *state, struct buffer *out) {
         State__Run run = run_of(state->parts.identity);
         State__Facts facts = facts_of(state->parts.facts);
-        State__State message = STATE__STATE__INIT;
+        State__Published published;
+        State__State message;
 
+        state__published__init(&published);
+        state__state__init(&message);
         message.written_us = loop_wall_us(state->loop);
         message.version = text_of(EXPERIMENTS_VERSION);
         message.run = &run;
         message.facts = &facts;
+        published.uid = text_of(state->uid);
+        published.resource_version = text_of(state->resource_version);
+        message.published = state->uid ? &published : NULL;
         return pack(&message.base, out);
 }
 
@@ -318,6 +328,8 @@ static int take_state(struct state *state, State__State *read) {
         if (r < 0)
                 return r;
         take_facts(state, read);
+        if (read->published)
+                state_note_published(state, read->published->uid, read->published->resource_version);
         log_info("%s: going on where the last agent was: %llu records of %zu files", state->directory,
                  (unsigned long long)fold_accepted(state->parts.fold), read->n_files);
         state->is_restored = true;
@@ -430,12 +442,23 @@ struct state *state_free(struct state *state) {
         if (state->read)
                 state__state__free_unpacked(state->read, NULL);
         free(state->directory);
+        free(state->uid);
+        free(state->resource_version);
         free(state);
         return NULL;
 }
 
 bool state_is_of_another_pod(const struct state *state) {
         return state->is_of_another_pod;
+}
+
+const char *state_result_uid(const struct state *state) {
+        return state->uid;
+}
+
+void state_note_published(struct state *state, const char *uid, const char *resource_version) {
+        (void)identity_set(&state->uid, uid);
+        (void)identity_set(&state->resource_version, resource_version);
 }
 
 int state_attempt(const struct state *state) {

@@ -39,8 +39,13 @@ bool state_is_restored(const struct state *state);
 bool state_is_of_another_pod(const struct state *state);
 /* The number of this pod's attempt, as it was kept; 0: not known. */
 int state_attempt(const struct state *state);
+/* The uid of the Result as the server last acknowledged it, as it was kept; NULL: not known. Borrowed. */
+const char *state_result_uid(const struct state *state);
 /* Has the tail, which is new, go on with the files; it is what is written from here on, too. 0 or -ENOMEM. */
 int state_go_on(struct state *state, struct tail *tail);
+
+/* What the server acknowledged last is kept with the next change: both are copied; NULL: nothing yet. */
+void state_note_published(struct state *state, const char *uid, const char *resource_version);
 
 /* Something that is kept has changed. */
 void state_changed(struct state *state);
