@@ -264,6 +264,21 @@ static void watch_nearest(struct tail *tail, const char *path) {
         }
 }
 
+/* When a directory above it is renamed, the path leads nowhere, or elsewhere: no directory in it tells of that. */
+static void watch_ancestors(struct tail *tail, const char *path) {
+        char directory[PATH_MAX];
+        const char *parent;
+
+        (void)snprintf(directory, sizeof(directory), "%s", path);
+        for (;;) {
+                parent = dirname(directory);
+                if (strcmp(parent, ".") == 0 || strcmp(parent, "/") == 0)
+                        return;
+                watches_move(tail->watches, parent);
+                memmove(directory, parent, strlen(parent) + 1);
+        }
+}
+
 static void watch_parent(struct tail *tail, const char *path) {
         char copy[PATH_MAX];
 
@@ -318,6 +333,7 @@ static void look_at_glob(struct tail *tail, const struct tail_place *place) {
 
         glob_directory(place->path, base);
         watch_nearest(tail, base);
+        watch_ancestors(tail, base);
         set_root(tail, place, base);
         if (glob(place->path, GLOB_NOSORT, NULL, &found) != 0)
                 return;
@@ -339,6 +355,7 @@ static void look_at_place(struct tail *tail, const struct tail_place *place) {
                 return;
         }
         watch_parent(tail, place->path);
+        watch_ancestors(tail, place->path);
         watch_links(tail, place->path);
         r = file_status_at(place->path, true, &status);
         if (r < 0) {

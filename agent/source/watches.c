@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -111,13 +112,45 @@ static struct directory *find_directory(const struct watches *watches, int watch
         return NULL;
 }
 
+static bool is_same_directory(const char *a, const char *b) {
+        struct stat status_a, status_b;
+
+        return stat(a, &status_a) == 0 && stat(b, &status_b) == 0 && status_a.st_dev == status_b.st_dev &&
+               status_a.st_ino == status_b.st_ino;
+}
+
+/* One directory has one watch, whatever it is called. Is it known under this name? One that it has no more, since
+ * it or a directory above it was renamed, becomes this one. 0: it is not known; 1: it is; -ENOMEM. */
+static int find_name(struct watches *watches, int watch, const char *path) {
+        struct directory *stale = NULL;
+        char *copy;
+
+        for (size_t i = 0; i < watches->n_directories; i++) {
+                struct directory *directory = &watches->directories[i];
+
+                if (directory->watch == watch && strcmp(directory->path, path) == 0)
+                        return 1;
+                if (directory->watch == watch && !is_same_directory(directory->path, path))
+                        stale = directory;
+        }
+        if (!stale)
+                return 0;
+        copy = strdup(path);
+        if (!copy)
+                return -ENOMEM;
+        free(stale->path);
+        stale->path = copy;
+        return 1;
+}
+
 static int remember_directory(struct watches *watches, int watch, const char *path) {
         struct directory *directories;
         enum trust trust;
         char *copy;
+        int r = find_name(watches, watch, path);
 
-        if (find_directory(watches, watch))
-                return 0;
+        if (r != 0)
+                return r < 0 ? r : 0;
         directories = reallocarray(watches->directories, watches->n_directories + 1, sizeof(*directories));
         if (!directories)
                 return -ENOMEM;
@@ -135,12 +168,12 @@ static int remember_directory(struct watches *watches, int watch, const char *pa
 }
 
 static void forget_directory(struct watches *watches, int watch) {
-        struct directory *directory = find_directory(watches, watch);
+        struct directory *directory;
 
-        if (!directory)
-                return;
-        free(directory->path);
-        *directory = watches->directories[--watches->n_directories];
+        while ((directory = find_directory(watches, watch))) {
+                free(directory->path);
+                *directory = watches->directories[--watches->n_directories];
+        }
 }
 
 static bool watch(struct watches *watches, const char *path, uint32_t events) {
@@ -164,6 +197,11 @@ bool watches_names(struct watches *watches, const char *path) {
         return watch(watches, path, NAME_EVENTS);
 }
 
+void watches_move(struct watches *watches, const char *path) {
+        if (watches->inotify >= 0) /* what cannot be watched for this is watched for all that matters more */
+                (void)inotify_add_watch(watches->inotify, path, IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD);
+}
+
 int watches_file(struct watches *watches, int fd) {
         char path[64];
         int watch;
@@ -184,28 +222,46 @@ void watches_remove(struct watches *watches, int watch) {
 
 /* --- events --- */
 
+/* Where that happened; NULL: in a path that is too long. */
+static const char *place_of_event(const struct directory *directory, const char *name, char place[static PATH_MAX]) {
+        bool is_here = strcmp(directory->path, ".") == 0;
+        int n = snprintf(place, PATH_MAX, "%s%s%s", is_here ? "" : directory->path,
+                         is_here || strcmp(directory->path, "/") == 0 ? "" : "/", name);
+
+        return n < PATH_MAX ? place : NULL;
+}
+
+/* Under each name of the directory. More of them may come to be known meanwhile, and none goes. */
+static void hand_on_named(struct watches *watches, const struct inotify_event *event, struct watch_event *told) {
+        char path[PATH_MAX];
+
+        for (size_t i = 0; i < watches->n_directories; i++) {
+                struct directory *directory = &watches->directories[i];
+
+                if (directory->watch != event->wd)
+                        continue;
+                if (directory->trust == TRUST_PROBATION)
+                        directory->trust = TRUST_FULL;
+                told->path = place_of_event(directory, event->name, path);
+                watches->config.take_event(watches->config.userdata, told);
+        }
+}
+
 static void hand_on(struct watches *watches, const struct inotify_event *event) {
-        struct directory *directory = find_directory(watches, event->wd);
+        bool is_directory = find_directory(watches, event->wd) != NULL;
         struct watch_event told = {
                 .watch = event->wd,
                 .is_new = event->mask & (IN_CREATE | IN_MOVED_TO),
                 .is_directory = event->mask & IN_ISDIR,
-                .is_lost = event->mask & (IN_Q_OVERFLOW | IN_MOVE_SELF | (directory ? IN_IGNORED | IN_DELETE_SELF : 0)),
+                .is_lost = event->mask & (IN_Q_OVERFLOW | IN_MOVE_SELF | (is_directory ? IN_IGNORED | IN_DELETE_SELF : 0)),
         };
-        char path[PATH_MAX];
 
-        if (directory && event->len > 0) {
-                bool is_here = strcmp(directory->path, ".") == 0;
-
-                if ((size_t)snprintf(path, sizeof(path), "%s%s%s", is_here ? "" : directory->path,
-                                     is_here || strcmp(directory->path, "/") == 0 ? "" : "/", event->name) < sizeof(path))
-                        told.path = path;
-                if (directory->trust == TRUST_PROBATION)
-                        directory->trust = TRUST_FULL;
-        }
         if (event->mask & IN_IGNORED)
                 forget_directory(watches, event->wd);
-        watches->config.take_event(watches->config.userdata, &told);
+        if (is_directory && event->len > 0)
+                hand_on_named(watches, event, &told);
+        else
+                watches->config.take_event(watches->config.userdata, &told);
 }
 
 void watches_read(struct watches *watches) {

@@ -30,6 +30,8 @@ struct watches *watches_free(struct watches *watches); /* NULL allowed; returns 
 bool watches_directory(struct watches *watches, const char *path);
 /* The same, but only for what comes into it: what is written to others there does not wake us. */
 bool watches_names(struct watches *watches, const char *path);
+/* The same, but only for whether it is renamed: then is_lost. */
+void watches_move(struct watches *watches, const char *path);
 /* Watches an open file, whatever its names are. Its number, or -1. */
 int watches_file(struct watches *watches, int fd);
 void watches_remove(struct watches *watches, int watch);

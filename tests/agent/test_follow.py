@@ -7,6 +7,8 @@ import pytest
 
 from harness import append, curve
 
+VERBOSE = {"EXPERIMENTS_VERBOSE": "1"}
+
 
 def test_lines_that_are_appended_become_a_curve(start):
     agent = start()
@@ -123,6 +125,47 @@ def test_a_file_that_is_rotated_goes_on_under_its_new_name(start):
     status = agent.wait_for_accepted(3)
     assert curve(status, "loss") == {1: 1, 2: 2, 3: 3}
     assert agent.stop()["agent"]["accepted"] == 3
+
+
+@pytest.mark.parametrize("deep", ["", "deep"])
+def test_a_directory_that_is_renamed_is_followed_on(start, deep):
+    """The kernel's watch is the directory's, and goes with it: what it tells of is under the new name."""
+    agent = start(env=VERBOSE)
+    old, new = agent.dir / "old" / deep, agent.dir / "new" / deep
+    old.mkdir(parents=True)
+    append(old / "metrics.jsonl", {"epoch": 1, "loss": 1})
+    agent.wait_for_accepted(1)
+    (agent.dir / "old").rename(agent.dir / "new")
+    agent.wait_for_log(f"is now {new}/metrics.jsonl")
+    append(new / "metrics.jsonl", {"epoch": 2, "loss": 2})
+    agent.wait_for_accepted(2)
+    append(new / "more.jsonl", {"epoch": 1, "acc": 1})
+    agent.wait_for_accepted(3)
+
+
+def test_a_directory_by_two_names(start, tmp_path):
+    real = tmp_path / "real"
+    real.mkdir()
+    (tmp_path / "link").symlink_to(real)
+    agent = start("--metrics", f"{real}/a.jsonl", "--metrics", f"{tmp_path}/link/b.jsonl")
+    for epoch in (1, 2, 3):
+        append(real / "a.jsonl", {"epoch": epoch, "a": epoch})
+        agent.wait_for_accepted(2 * epoch - 1)
+        append(real / "b.jsonl", {"epoch": epoch, "b": epoch})
+        agent.wait_for_accepted(2 * epoch)
+
+
+def test_a_directory_above_is_renamed_and_made_anew(start, tmp_path):
+    """Nothing happens in any directory that is watched for files."""
+    place = tmp_path / "runs" / "deep" / "metrics.jsonl"
+    place.parent.mkdir(parents=True)
+    agent = start("--metrics", place)
+    append(place, {"epoch": 1, "loss": 1})
+    agent.wait_for_accepted(1)
+    (tmp_path / "runs").rename(tmp_path / "old")
+    place.parent.mkdir(parents=True)
+    append(place, {"epoch": 2, "loss": 2})
+    assert curve(agent.wait_for_accepted(2), "loss") == {1: 1, 2: 2}
 
 
 def test_named_files_globs_and_formats(start, tmp_path):
