@@ -141,8 +141,7 @@ int file_new(struct file **ret_file, const struct file_config *config) {
         stream.sink = &file->sink;
         file->path = strdup(config->path);
         file->source = strdup(source);
-        file->root = config->root ? strdup(config->root) : NULL;
-        if (!file->path || !file->source || (config->root && !file->root) || stream_new(&file->stream, &stream) < 0 ||
+        if (!file->path || !file->source || stream_new(&file->stream, &stream) < 0 ||
             (config->kept && go_on_from(file, config->kept) < 0))
                 return -ENOMEM;
         *ret_file = STEAL(file);
@@ -513,6 +512,16 @@ int file_set_path(struct file *file, const char *path) {
                 return -ENOMEM;
         free(file->path);
         file->path = copy;
+        return 0;
+}
+
+int file_set_root(struct file *file, const char *root) {
+        char *copy = root ? strdup(root) : NULL;
+
+        if (root && !copy)
+                return -ENOMEM;
+        free(file->root);
+        file->root = copy;
         return 0;
 }
 

@@ -64,7 +64,6 @@ struct file_config {
         const char *source;            /* names it in records; copied; NULL: path */
         const struct format *format;   /* NULL: found by content */
         bool is_named;                 /* the user pointed at it */
-        const char *root;              /* copied: what lies outside of this directory is not opened; NULL: anything */
         const struct filters *filters; /* borrowed; NULL: none */
         const struct record_sink *sink;/* borrowed */
         const struct file_kept *kept;  /* go on from there; NULL: from the start */
@@ -110,6 +109,9 @@ struct file_kept file_keep(const struct file *file);
 
 const char *file_path(const struct file *file);
 int file_set_path(struct file *file, const char *path); /* after a rename; 0 or -ENOMEM */
+/* What lies outside of this directory is not opened; NULL: anything is, as it is when nothing was set. 0 or
+ * -ENOMEM. */
+int file_set_root(struct file *file, const char *root);
 struct file_id file_id(const struct file *file);
 int file_fd(const struct file *file);         /* borrowed; -1: not open */
 bool file_is_open(const struct file *file);

@@ -110,7 +110,6 @@ static struct file *make_file(struct tail *tail, const char *path, const char *s
                 .path = path, .source = source, .kept = kept,
                 .format = place ? place->format : NULL,
                 .is_named = place && place->is_named,
-                .root = place ? place_root(tail, place) : NULL,
                 .filters = tail->config.filters, .sink = tail->config.sink,
                 .find_kin = find_kin, .userdata = tail,
         };
@@ -429,13 +428,22 @@ static void park_all(struct tail *tail) {
                         file_park(list[i]->file);
 }
 
+/* The directory that a place leads to may be another than when the file was first met. A stray lies wherever
+ * it was moved to. */
+static int open_in_place(const struct tail *tail, const struct followed *followed) {
+        bool is_bound = !followed->is_stray && followed->place;
+        int r = file_set_root(followed->file, is_bound ? place_root(tail, followed->place) : NULL);
+
+        return r == 0 ? file_open(followed->file) : r;
+}
+
 static int open_known(struct tail *tail, struct followed *followed) {
         struct file_status status;
-        int r = file_open(followed->file);
+        int r = open_in_place(tail, followed);
 
         if (r == -EMFILE || r == -ENFILE) {
                 park_all(tail);
-                r = file_open(followed->file);
+                r = open_in_place(tail, followed);
         }
         if (r != 0)
                 return r;

@@ -168,6 +168,24 @@ def test_a_directory_above_is_renamed_and_made_anew(start, tmp_path):
     assert curve(agent.wait_for_accepted(2), "loss") == {1: 1, 2: 2}
 
 
+def test_the_directory_is_a_link_that_is_swapped(start, tmp_path):
+    """As latest is, often; the last run's files are deleted before."""
+    runs = [tmp_path / "run-1", tmp_path / "run-2"]
+    for run in runs:
+        run.mkdir()
+    (tmp_path / "experiments").symlink_to(runs[0])
+    append(runs[0] / "metrics.jsonl", {"epoch": 1, "loss": 1})
+    agent = start(follow=False)
+    agent.wait_for_accepted(1)
+    (runs[0] / "metrics.jsonl").unlink()
+    append(runs[0] / "last.jsonl", {"epoch": 2, "loss": 2})
+    agent.wait_for_accepted(2)
+    append(runs[1] / "metrics.jsonl", {"epoch": 3, "loss": 3})
+    (tmp_path / "link").symlink_to(runs[1])
+    (tmp_path / "link").rename(tmp_path / "experiments")
+    assert curve(agent.wait_for_accepted(3), "loss") == {1: 1, 2: 2, 3: 3}
+
+
 def test_named_files_globs_and_formats(start, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
