@@ -56,14 +56,18 @@ class Directory:
         os.read(self.fd, 65536)
 
     def close(self):
-        os.close(self.fd)
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
 
 
 class Agent:
     """One running agent that follows DIR and publishes to a directory beside it."""
 
     def __init__(self, tmp_path, *flags, env=None, job="job-1", name_job=True, to=True, follow=True,
-                 limit_inotify=False, privileged=True):
+                 limit_inotify=False, privileged=True, clock=False, prefix=()):
+        """clock: its time is set by advance(). prefix: the program, and its arguments, that runs the
+        agent in its own process, such as nice or strace -D."""
         self.dir = tmp_path / "experiments"
         self.to = tmp_path / "results"
         self.job = job
@@ -76,13 +80,16 @@ class Agent:
             arguments += ["--job", job]
         if to:
             arguments += ["--to", self.to]
-        environment = clean_environment(env)
+        self.clock = tmp_path / "clock"
+        if clock and not self.clock.exists():
+            os.mkfifo(self.clock)
+        environment = clean_environment({**({"EXPERIMENTS_TEST_CLOCK": str(self.clock)} if clock else {}), **(env or {})})
         if limit_inotify:
             arguments = [*WITHOUT_INOTIFY, *arguments]
         if not privileged:
             arguments = [*WITHOUT_PRIVILEGES, *arguments]
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([*arguments, *flags], stderr=log, env=environment)
+            self.process = subprocess.Popen([*prefix, *arguments, *flags], stderr=log, env=environment)
 
     @property
     def result(self):
@@ -97,9 +104,10 @@ class Agent:
         while True:
             if (self.to / f"{self.job}.json").exists() and condition(self.status):
                 return self.status
-            self._wait_for_change()
+            self.wait_for_report()
 
-    def _wait_for_change(self):
+    def wait_for_report(self):
+        """Waits for the next report; the first comes at once when the agent has started."""
         pidfd = os.pidfd_open(self.process.pid)
         try:
             ready, _, _ = select.select([self.watch.fd, pidfd], [], [])
@@ -114,6 +122,10 @@ class Agent:
 
     def wait_for_accepted(self, n):
         return self.wait_for(lambda status: status["agent"]["accepted"] >= n)
+
+    def advance(self, seconds):
+        """Sets the agent's clock forward."""
+        self.clock.write_text(f"{seconds}\n")
 
     def stop(self, number=signal.SIGTERM):
         """Stops the agent and returns what it published last."""
