@@ -23,6 +23,7 @@ help:
 	@echo "make demo          train a small model and watch its curve (a Result as a file)"
 	@echo "make demo-cluster  the same against a real Kubernetes API server"
 	@echo "make test          build with gcc and clang, and pass every test, with sanitizers too"
+	@echo "make test-long     every fault in every way: kills, failing calls, the network; a soak (hours)"
 	@echo "make test-trainers train with 20 frameworks, and compare (3.5 GB of Python packages)"
 	@echo "make fuzz          throw random input at every parser for FUZZ_SECONDS (3600)"
 	@echo "make bench         measure speed and size"
@@ -84,9 +85,16 @@ test: packages-test
 		echo "== $$preset: build" && \
 		{ cmake --preset $$preset -DPython3_EXECUTABLE=$(TEST_PYTHON) && cmake --build --preset $$preset; } $(QUIET); \
 	done
-	@echo "== dev: tests" && ctest --preset dev --no-tests=error
-	@echo "== asan: tests" && ctest --preset asan --no-tests=error
+	@echo "== dev: tests" && ctest --preset dev -LE long --no-tests=error
+	@echo "== asan: tests" && ctest --preset asan -LE long --no-tests=error
 	@echo "== fuzz: tests" && ctest --preset fuzz --no-tests=error
+
+.PHONY: test-long
+test-long: packages-test
+	@mkdir -p build
+	@$(TEST_PYTHON) tests/cluster/apiserver.py build
+	@{ cmake --preset dev -DPython3_EXECUTABLE=$(TEST_PYTHON) && cmake --build --preset dev; } $(QUIET)
+	@ctest --preset dev -C Long -L long --no-tests=error
 
 # Stops at the first input that is too much; build/fuzz-corpus has it, and what was learned.
 FUZZ_SECONDS ?= 3600
