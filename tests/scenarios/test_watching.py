@@ -277,16 +277,15 @@ def test_46_permission_denied_then_granted(start, oracle, what):
     agent = start(privileged=False, clock=True)
     agent.wait_for_report()
     folder = agent.dir / "run"
-    folder.mkdir()
     file = folder / "metrics.jsonl"
-    closed = file if what == "file" else folder
+    folder.mkdir(0o755 if what == "file" else 0)
+    file.touch(0 if what == "file" else 0o644)
     oracle.write(file, 3)
-    closed.chmod(0)
     agent.wait_for(lambda status: status["conditions"][0]["reason"] == "PermissionDenied")
     # Nothing is tried again and again in vain.
     come_to_rest(agent)
     assert hours_pass(agent, 0.25) <= 15 + 3
-    closed.chmod(0o755)
+    (file if what == "file" else folder).chmod(0o755)
     agent.advance(1)
     oracle.check(agent.wait_for_accepted(3))
     oracle.write(file, 2)
