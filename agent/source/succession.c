@@ -158,11 +158,18 @@ static void account_for_lost(struct tail *tail, const struct followed *followed)
         file_forgo(followed->file);
 }
 
+/* The one that is followed as the file at path, which may be a stray. */
+static struct followed *find_at(const struct tail *tail, const char *path, struct file_id id) {
+        struct followed *followed = files_find_id(&tail->files, id);
+
+        return followed && strcmp(file_path(followed->file), path) == 0 ? followed : files_find_path(&tail->files, path);
+}
+
 /* Reads on where kept was left, in the file at path that is it, or a copy of it. */
 static void take_up(struct tail *tail, const struct file_kept *kept, const char *source,
                     const struct tail_place *place, const char *path, struct file_id id) {
         struct file_kept moved = *kept;
-        struct followed *followed = files_find_path(&tail->files, path);
+        struct followed *followed = find_at(tail, path, id);
         bool is_stray = place_of(tail, path) == NULL, more = tail->more;
         struct file *file;
 
@@ -173,6 +180,8 @@ static void take_up(struct tail *tail, const struct file_kept *kept, const char 
         log_debug("%s goes on in %s", kept->path, path);
         if (followed && !followed->is_copy && !file_is_new(followed->file))
                 account_for_lost(tail, followed);
+        if (!followed && is_stray)
+                bound_strays(tail);
         if (followed)
                 files_replace(&tail->files, followed, file);
         else
@@ -507,7 +516,8 @@ static void look_at_stray(struct tail *tail, struct followed *followed) {
         /* After a restart of ours. Under its old path another one may be. */
         if (!file_is_open(followed->file) && open_known(tail, followed) != 0) {
                 (void)seek(tail, followed, false);
-                forget(tail, followed);
+                if (!followed->is_removed) /* as one too many */
+                        forget(tail, followed);
                 return;
         }
         tail->more = false;

@@ -186,6 +186,22 @@ def test_the_directory_is_a_link_that_is_swapped(start, tmp_path):
     assert curve(agent.wait_for_accepted(3), "loss") == {1: 1, 2: 2, 3: 3}
 
 
+def test_a_copy_beside_a_named_file_is_followed_once(start, tmp_path):
+    """It is in no place, so it is not known by its path."""
+    file, copy = tmp_path / "metrics.jsonl", tmp_path / "metrics.jsonl.2"
+    agent = start("--metrics", file)
+    append(file, *({"epoch": epoch, "loss": epoch} for epoch in range(1, 5)))
+    agent.wait_for_accepted(4)
+    copy.write_bytes(file.read_bytes())
+    file.rename(tmp_path / "metrics.jsonl.1")
+    append(file, {"epoch": 5, "loss": 5})
+    agent.wait_for_accepted(5)
+    for epoch in (6, 7, 8):
+        append(copy, {"epoch": epoch, "loss": epoch})
+        agent.wait_for_accepted(epoch)
+    assert agent.stop()["agent"]["accepted"] == 8
+
+
 def test_named_files_globs_and_formats(start, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
