@@ -29,7 +29,7 @@ static int compare_ids(const void *a, const void *b) {
         return order ? order : left->id.born_ns < right->id.born_ns ? -1 : left->id.born_ns > right->id.born_ns;
 }
 
-static void unindex(struct files *files, struct followed *followed) {
+void files_unindex(struct files *files, struct followed *followed) {
         if (followed->is_indexed)
                 tdelete(followed, &files->by_id, compare_ids);
         followed->is_indexed = false;
@@ -38,7 +38,7 @@ static void unindex(struct files *files, struct followed *followed) {
 void files_index(struct files *files, struct followed *followed) {
         struct followed **node;
 
-        unindex(files, followed);
+        files_unindex(files, followed);
         followed->id = file_id(followed->file);
         node = tsearch(followed, &files->by_id, compare_ids);
         followed->is_indexed = node && *node == followed;
@@ -113,7 +113,7 @@ struct followed *files_take(struct files *files, struct file *file, const struct
 }
 
 void files_remove(struct files *files, struct followed *followed) {
-        unindex(files, followed);
+        files_unindex(files, followed);
         detach(files, followed);
         files->n--;
         followed->is_removed = true;
@@ -150,7 +150,7 @@ bool files_make_stray(struct files *files, struct followed *followed) {
 }
 
 void files_replace(struct files *files, struct followed *followed, struct file *take_file) {
-        unindex(files, followed);
+        files_unindex(files, followed);
         file_free(followed->file);
         followed->file = take_file;
         followed->is_copy = false;

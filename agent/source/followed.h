@@ -47,6 +47,8 @@ struct followed *files_find_id(const struct files *files, struct file_id id);
 
 /* Is found by the id that its file has now. */
 void files_index(struct files *files, struct followed *followed);
+/* Is found by no id: its content is another's to go on with. */
+void files_unindex(struct files *files, struct followed *followed);
 /* Is found by this path from now on, and no stray. False: no memory; then it is a stray. */
 bool files_move(struct files *files, struct followed *followed, const char *path);
 /* Another file has its path. False: no memory. */

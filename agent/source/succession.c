@@ -140,12 +140,18 @@ static struct followed *add(struct tail *tail, const char *path, const char *sou
 
 int tail_go_on(struct tail *tail, const struct file_kept *kept, bool is_stray) {
         const struct tail_place *place = place_of(tail, kept->source);
+        struct followed *followed;
 
         if (!place) /* another set of flags than then */
                 return 0;
         if (!is_stray && files_find_path(&tail->files, kept->path))
                 return 0;
-        return add(tail, kept->path, kept->source, place, kept, is_stray) ? 0 : -ENOMEM;
+        followed = add(tail, kept->path, kept->source, place, kept, is_stray);
+        if (!followed)
+                return -ENOMEM;
+        if (kept->print.offset_bytes > 0)
+                files_index(&tail->files, followed);
+        return 0;
 }
 
 /* --- what was followed under another name --- */
@@ -221,7 +227,7 @@ static bool is_settled(const struct followed *followed) {
 }
 
 /* The files beside path that are named after it and that are not followed for what they hold; the oldest first. */
-static void siblings_find(struct tail *tail, const char *path, struct siblings *siblings) {
+static void siblings_find(struct tail *tail, const struct followed *sought, const char *path, struct siblings *siblings) {
         char directory_path[PATH_MAX], sibling[PATH_MAX];
         const struct dirent *entry;
         DIR *directory;
@@ -239,7 +245,7 @@ static void siblings_find(struct tail *tail, const char *path, struct siblings *
                     file_status_at(sibling, false, &status) < 0 || !S_ISREG(status.mode))
                         continue;
                 followed = files_find_id(&tail->files, status.id);
-                if (followed && is_settled(followed))
+                if (followed && followed != sought && is_settled(followed))
                         continue;
                 siblings->list[siblings->n].path = strdup(sibling);
                 siblings->list[siblings->n].status = status;
@@ -301,10 +307,11 @@ static bool seek(struct tail *tail, struct followed *followed, bool is_elsewhere
 
         if (kept.print.offset_bytes == 0 && !is_elsewhere)
                 return true;
-        siblings_find(tail, kept.path, &siblings);
+        siblings_find(tail, is_elsewhere ? NULL : followed, kept.path, &siblings);
         for (size_t i = 0; i < siblings.n && !is_found; i++)
                 if (is_continued_in(&kept, &siblings.list[i])) {
                         is_found = true;
+                        files_unindex(&tail->files, followed);
                         take_up(tail, &kept, kept.source, followed->place, siblings.list[i].path,
                                 siblings.list[i].status.id);
                 }
@@ -609,6 +616,20 @@ static bool is_next_version(const struct followed *known, const struct followed 
         return file_is_new(known->file) || (file_first_said(known->file, &first) && first == other);
 }
 
+/* It was not seen since a restart of ours, or was closed for want of descriptors, and its path leads to another
+ * file: under what name it is now is not known yet. It is a stray until places were looked at. */
+static bool is_to_be_found(struct tail *tail, struct followed *followed) {
+        if (file_is_open(followed->file) || !followed->is_indexed || followed->was_drained || followed->gone > 0 ||
+            !files_make_stray(&tail->files, followed))
+                return false;
+        return tail->rescan = true;
+}
+
+/* Does its path lead to another file, that is not followed, while it may be met under another name? */
+static bool is_superseded(const struct followed *followed, const struct file_status *status) {
+        return followed->place && !place_is_file(followed->place) && !file_id_is(followed->id, status->id);
+}
+
 /* The one that is followed under this path now; NULL: none, or there is nothing to look at. */
 static struct followed *settle_name(struct tail *tail, struct followed *known, struct followed *followed, const char *path) {
         if (followed && is_next_version(known, followed)) {
@@ -620,7 +641,7 @@ static struct followed *settle_name(struct tail *tail, struct followed *known, s
                 tail->more = true;
                 return NULL;
         }
-        if (followed && files_find_path(&tail->files, path) == followed)
+        if (followed && files_find_path(&tail->files, path) == followed && !is_to_be_found(tail, followed))
                 forget(tail, followed);
         return take_name(tail, known, path);
 }
@@ -635,6 +656,8 @@ void look_at_file(struct tail *tail, const char *path, const struct file_status 
                 if (!followed)
                         return;
         }
+        if (!known && followed && status && is_superseded(followed, status) && is_to_be_found(tail, followed))
+                followed = NULL;
         if (!followed && status && place)
                 followed = add(tail, path, NULL, place, NULL, false);
         if (followed)

@@ -46,14 +46,25 @@ static void look_again(struct tail *tail, struct followed *followed) {
                 look_at_file(tail, path, file_status_at(path, true, &status) == 0 ? &status : NULL);
 }
 
+/* It may be found under another name when places are looked at. Where one file is followed, only names beside it
+ * are tried. */
+static bool may_be_met(const struct followed *followed) {
+        return !file_is_open(followed->file) && followed->place && !place_is_file(followed->place);
+}
+
 /* Strays, and files whose path leads nowhere any more, are not met by looking at places. */
-static void look_at_known(struct tail *tail) {
+static void look_at_known(struct tail *tail, bool places_are_next) {
         size_t n;
         CLEANUP(cleanup_free) struct followed **list = files_list(&tail->files, &n);
 
-        for (size_t i = 0; list && i < n; i++)
-                if (!list[i]->is_removed && (list[i]->is_stray || access(file_path(list[i]->file), F_OK) < 0))
-                        look_again(tail, list[i]);
+        for (size_t i = 0; list && i < n; i++) {
+                bool is_there = !list[i]->is_removed && access(file_path(list[i]->file), F_OK) == 0;
+
+                if (list[i]->is_removed || (is_there && !list[i]->is_stray) ||
+                    (places_are_next && !is_there && may_be_met(list[i])))
+                        continue;
+                look_again(tail, list[i]);
+        }
 }
 
 /* Documents that changed and have rested are looked at again. */
@@ -76,9 +87,9 @@ static void look_at_due(struct tail *tail) {
 /* Those whose path is in no place come first: they are the older generations. */
 static void look_at_everything(struct tail *tail) {
         tail->due_ms = INT64_MAX;
-        look_at_known(tail);
+        look_at_known(tail, true);
         places_look(tail);
-        look_at_known(tail);
+        look_at_known(tail, false);
 }
 
 /* --- events --- */

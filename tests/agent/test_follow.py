@@ -202,6 +202,59 @@ def test_a_copy_beside_a_named_file_is_followed_once(start, tmp_path):
     assert agent.stop()["agent"]["accepted"] == 8
 
 
+def kill(agent):
+    agent.process.kill()
+    agent.process.wait()
+
+
+def lines(first, last):
+    return ({"epoch": epoch, "loss": epoch} for epoch in range(first, last + 1))
+
+
+def test_names_that_changed_while_no_agent_was_running(start):
+    """A file is known by what it is, under whatever name it is found."""
+    agent = start()
+    a, b, c = (agent.dir / f"{name}.jsonl" for name in "abc")
+    append(a, *lines(1, 10))
+    append(b, *lines(11, 20))
+    append(c, *lines(21, 30))
+    agent.wait_for_accepted(30)
+    kill(agent)
+    a.rename(agent.dir / "swap")
+    b.rename(a)
+    (agent.dir / "swap").rename(b)
+    (agent.dir / "done").mkdir()
+    c.rename(agent.dir / "done" / "another.jsonl")
+    append(a, {"epoch": 31, "loss": 31})
+    append(b, {"epoch": 32, "loss": 32})
+    append(agent.dir / "done" / "another.jsonl", {"epoch": 33, "loss": 33})
+    append(c, {"epoch": 34, "loss": 34})
+    agent = start()
+    agent.wait_for_accepted(34)
+    status = agent.stop()
+    assert status["agent"]["accepted"] == 34
+    assert status["agent"]["lostBytes"] == 0
+    assert curve(status, "loss")[34] == 34
+
+
+def test_generations_that_were_renamed_in_no_order_of_time(start):
+    """The times say that the newest name is the oldest file: each is known by what it is."""
+    agent = start()
+    new, old, oldest = agent.dir / "m.jsonl", agent.dir / "m.jsonl.1", agent.dir / "m.jsonl.2"
+    append(old, *lines(1, 10))
+    append(new, *lines(11, 20))
+    agent.wait_for_accepted(20)
+    kill(agent)
+    old.rename(oldest)
+    new.rename(old)
+    append(new, {"epoch": 21, "loss": 21})
+    for time, file in enumerate((new, old, oldest)):
+        os.utime(file, (time, time))
+    agent = start()
+    agent.wait_for_accepted(21)
+    assert agent.stop()["agent"]["accepted"] == 21
+
+
 def test_named_files_globs_and_formats(start, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
