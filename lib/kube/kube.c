@@ -16,6 +16,7 @@
 enum {
         REPLY_BYTES_MAX = 4 * 1024 * 1024, /* the API server's own bound is 3 MiB */
         TOKEN_BYTES_MAX = 64 * 1024,
+        CREDENTIALS_BYTES_MAX = 4 * 1024 * 1024, /* a bundle of all public authorities has some 220 kB */
         WARNING_BYTES_MAX = 1024,
         URL_BYTES_MAX = 8192,
         CONNECT_TIMEOUT_MS = 5000,
@@ -340,9 +341,9 @@ static int on_timeout_change(CURLM *multi, long timeout_ms, void *userdata) {
 
 /* --- starting --- */
 
-/* The token as it is now: the kubelet replaces the file long before the old one ends. 0, negative
- * errno, -EBADMSG when there is something in it that a header must not have. */
-static int read_token(const char *path, struct buffer *token) {
+/* A file of credentials as it is now: the kubelet replaces them long before the old ones end. 0, negative
+ * errno. */
+static int read_credentials(const char *path, struct buffer *ret_bytes) {
         CLEANUP(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
         char chunk[4096];
         ssize_t n;
@@ -350,19 +351,33 @@ static int read_token(const char *path, struct buffer *token) {
 
         if (fd < 0)
                 return -errno;
-        while ((n = read(fd, chunk, sizeof(chunk))) > 0) {
-                r = buffer_append(token, chunk, (size_t)n);
+        while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+                if (n < 0 && errno == EINTR)
+                        continue;
+                r = n < 0 ? -errno : buffer_append(ret_bytes, chunk, (size_t)n);
                 if (r < 0)
                         return r;
         }
-        if (n < 0)
-                return -errno;
+        return 0;
+}
+
+/* -EBADMSG when there is something in it that a header must not have. */
+static int read_token(const char *path, struct buffer *token) {
+        int r = read_credentials(path, token);
+
+        if (r < 0)
+                return r;
         while (token->size_bytes > 0 && strchr("\r\n ", token->data[token->size_bytes - 1]))
                 token->size_bytes--;
         for (size_t i = 0; i < token->size_bytes; i++)
                 if ((unsigned char)token->data[i] <= 0x20 || (unsigned char)token->data[i] >= 0x7f)
                         return -EBADMSG;
         return token->size_bytes > 0 ? 0 : -EBADMSG;
+}
+
+/* Such a call fails from the loop, with this text. */
+static int cannot_read(struct kube_request *request, const char *what, const char *path, const char *why) {
+        return asprintf(&request->cannot, "%s %s: %s", what, path, why) < 0 ? -ENOMEM : 0;
 }
 
 static int add_header(struct kube_request *request, const char *header) {
@@ -386,8 +401,7 @@ static int add_token(struct kube_request *request) {
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return asprintf(&request->cannot, "token file %s: %s", path,
-                                r == -EBADMSG ? "holds no token" : strerror(-r)) < 0 ? -ENOMEM : 0;
+                return cannot_read(request, "token file", path, r == -EBADMSG ? "holds no token" : strerror(-r));
         r = buffer_append_string(&header, "Authorization: Bearer ");
         if (r == 0)
                 r = buffer_append(&header, token.data, token.size_bytes);
@@ -409,15 +423,36 @@ static int add_headers(struct kube_request *request, const struct kube_call *cal
         return r == 0 ? add_token(request) : r;
 }
 
-static void set_tls(CURL *easy, const struct kube *kube) {
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-        if (kube->ca_file)
-                curl_easy_setopt(easy, CURLOPT_CAINFO, kube->ca_file);
-        if (kube->client_cert_file)
-                curl_easy_setopt(easy, CURLOPT_SSLCERT, kube->client_cert_file);
-        if (kube->client_key_file)
-                curl_easy_setopt(easy, CURLOPT_SSLKEY, kube->client_key_file);
+/* As bytes: libcurl goes on using a connection as long as these are the same, and opens another when they
+ * are not. Of a file it would look at the name, and keep certificates for a day (CURLOPT_CA_CACHE_TIMEOUT). */
+static int set_blob(struct kube_request *request, CURLoption option, const char *what, const char *path) {
+        CLEANUP(buffer_release) struct buffer bytes = BUFFER_INIT(CREDENTIALS_BYTES_MAX);
+        struct curl_blob blob = { .flags = CURL_BLOB_COPY };
+        int r;
+
+        if (!path || request->cannot)
+                return 0;
+        r = read_credentials(path, &bytes);
+        if (r < 0)
+                return r == -ENOMEM ? r : cannot_read(request, what, path, strerror(-r));
+        blob.data = bytes.data;
+        blob.len = bytes.size_bytes;
+        if (blob.len == 0)
+                return cannot_read(request, what, path, "is empty");
+        return curl_easy_setopt(request->easy, option, &blob) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+static int set_tls(struct kube_request *request) {
+        const struct kube *kube = request->kube;
+        const char *key_file = kube->client_key_file ? kube->client_key_file : kube->client_cert_file;
+        int r;
+
+        curl_easy_setopt(request->easy, CURLOPT_SSL_VERIFYPEER, 1L);
+        curl_easy_setopt(request->easy, CURLOPT_SSL_VERIFYHOST, 2L);
+        r = set_blob(request, CURLOPT_CAINFO_BLOB, "certificates", kube->ca_file);
+        if (r == 0)
+                r = set_blob(request, CURLOPT_SSLCERT_BLOB, "client certificate", kube->client_cert_file);
+        return r == 0 ? set_blob(request, CURLOPT_SSLKEY_BLOB, "client key", key_file) : r;
 }
 
 static void set_transport(CURL *easy, const struct kube *kube, int64_t timeout_ms) {
@@ -452,9 +487,10 @@ static int set_up(struct kube_request *request, const struct kube_call *call) {
         if (!easy || asprintf(&url, "%s%s", request->kube->server, call->path) < 0)
                 return -ENOMEM;
         r = add_headers(request, call);
+        if (r == 0)
+                r = set_tls(request);
         if (r < 0)
                 return r;
-        set_tls(easy, request->kube);
         set_transport(easy, request->kube, timeout_ms);
         set_method(easy, call);
         curl_easy_setopt(easy, CURLOPT_URL, url);

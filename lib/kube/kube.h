@@ -13,11 +13,12 @@ struct json_object;
 struct kube;         /* one API server, its credentials and connections */
 struct kube_request; /* one call that is under way */
 
-/* How to reach and to convince the server. All texts are copied by kube_new(). */
+/* How to reach and to convince the server. All texts are copied by kube_new(); the files are read anew for
+ * each request. */
 struct kube_config {
         const char *server;           /* https://host:port[/prefix], or http:// (kubectl proxy); IPv6 in brackets */
         const char *ca_file;          /* PEM; NULL: the system's */
-        const char *token_file;       /* read anew for each request; NULL: none */
+        const char *token_file;       /* NULL: none */
         const char *client_cert_file; /* PEM; NULL: none */
         const char *client_key_file;  /* PEM; NULL: in the certificate's file */
         const char *user_agent;       /* NAME/VERSION; must not begin with "curl", which makes the server indent */
