@@ -736,6 +736,12 @@ void api_changed_now(struct api *api) {
         api_changed(api);
 }
 
+void api_try_now(struct api *api) {
+        api->due_ms = now(api);
+        if (!api->request && loop_timer_is_set(api->timer))
+                loop_timer_set(api->timer, 0);
+}
+
 void api_finish(struct api *api, int64_t timeout_ms) {
         api->finishing = true;
         api->changed = true;

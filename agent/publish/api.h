@@ -62,6 +62,9 @@ struct api_published {
 };
 struct api_published api_published(const struct api *api);
 
+/* What waits to be tried again, or for its time, is done at once: something may be better now. */
+void api_try_now(struct api *api);
+
 /* Sends what is not sent yet without regard to spacing, for at most timeout_ms, then calls
  * hooks.finished once. */
 void api_finish(struct api *api, int64_t timeout_ms);

@@ -217,6 +217,10 @@ void tail_freep(struct tail **tail) {
         *tail = tail_free(*tail);
 }
 
+bool tail_is_behind(const struct tail *tail) {
+        return tail->more || tail->rescan;
+}
+
 void tail_finish(struct tail *tail) {
         size_t n;
         CLEANUP(cleanup_free) struct followed **list = NULL;

@@ -48,6 +48,9 @@ int tail_go_on(struct tail *tail, const struct file_kept *kept, bool is_stray);
 typedef int (*tail_keep)(void *userdata, const struct file_kept *kept, bool is_stray);
 int tail_each(const struct tail *tail, tail_keep keep, void *userdata);
 
+/* Is there more to read than could be at once? It is read in the next turns of the loop. */
+bool tail_is_behind(const struct tail *tail);
+
 /* Reads all that is there now, and takes unfinished last lines as complete. For the end: what is
  * written afterwards is not followed. */
 void tail_finish(struct tail *tail);
