@@ -23,9 +23,6 @@
 #include "version.h"
 
 enum {
-        /* Kubernetes gives a pod 30 s by default; what is left of it when a sidecar's turn comes is
-         * shared with the question for the exit code. */
-        FINISH_MS = 20000,
         FILE_SPACING_MS = 1000,
         REJECTS_NAMED = 5,
         MESSAGE_BYTES_MAX = 640,    /* of the condition; the CRD allows 1,024 */
@@ -68,6 +65,9 @@ struct agent {
         unsigned file_failures;
 
         bool is_ending;
+        int64_t end_ms;                 /* when the grace period is over */
+        struct loop_timer *drain_timer; /* while it is ending: to read what is left */
+        struct loop_timer *hurry_timer; /* the same: half of the grace period is kept for the last report */
 };
 
 /* --- what is said of the run --- */
@@ -470,6 +470,8 @@ static void finished(void *userdata, int result) {
 }
 
 static void publish_end(struct agent *agent) {
+        loop_timer_clear(agent->drain_timer);
+        loop_timer_clear(agent->hurry_timer);
         agent->facts.completion_us = loop_wall_us(agent->loop);
         if (agent->state) {
                 state_changed(agent->state);
@@ -480,7 +482,7 @@ static void publish_end(struct agent *agent) {
                 write_file(agent);
         }
         if (agent->api)
-                api_finish(agent->api, FINISH_MS);
+                api_finish(agent->api, agent->end_ms - loop_now_ms(agent->loop));
         else
                 finished(agent, 0);
 }
@@ -503,26 +505,87 @@ static void take_outcome(void *userdata, enum phase phase, int exit_code, int re
         publish_end(agent);
 }
 
-static void end(struct agent *agent) {
-        agent->is_ending = true;
-        if (agent->tail)
-                tail_finish(agent->tail);
+static void ask_for_outcome(struct agent *agent) {
         if (agent->api && agent->identity.pod &&
             outcome_new(&agent->outcome, agent->loop, agent->kube, &agent->identity, take_outcome, agent) == 0)
                 return;
         take_outcome(agent, PHASE_INTERRUPTED, -1, -1, NULL);
 }
 
+/* In turns of the loop, so that the report that is under way gets out. */
+static void on_drain_timer(void *userdata) {
+        struct agent *agent = userdata;
+
+        if (agent->tail && tail_is_behind(agent->tail)) {
+                loop_timer_set(agent->drain_timer, 0);
+                return;
+        }
+        if (agent->tail)
+                tail_finish(agent->tail);
+        ask_for_outcome(agent);
+}
+
+static void on_hurry_timer(void *userdata) {
+        struct agent *agent = userdata;
+
+        log_warning("half of the grace period is over: reporting what is known now");
+        agent->outcome = outcome_free(agent->outcome);
+        take_outcome(agent, PHASE_INTERRUPTED, -1, -1, NULL);
+}
+
+/* What is known is published at once: a pod that is deleted may be given two seconds (kubectl delete
+ * --grace-period, node shutdown). Then follow what is left to read, the outcome, and the last report. */
+static void end(struct agent *agent) {
+        int64_t grace_ms = agent->options->grace_ms;
+
+        agent->is_ending = true;
+        agent->end_ms = loop_now_ms(agent->loop) + grace_ms;
+        loop_timer_set(agent->hurry_timer, grace_ms / 2);
+        loop_timer_set(agent->drain_timer, 0);
+        if (fold_accepted(agent->fold) > 0)
+                changed(agent, true);
+}
+
+static void on_hangup(struct agent *agent) {
+        log_info("SIGHUP: credentials are read again");
+        if (agent->api)
+                api_try_now(agent->api);
+}
+
 static void on_signal(void *userdata, int number) {
         struct agent *agent = userdata;
 
-        if (agent->is_ending) {
+        if (number == SIGHUP) {
+                on_hangup(agent);
+        } else if (agent->is_ending) {
                 log_warning("%s again: leaving at once", strsignal(number));
                 loop_quit(agent->loop, 0);
-                return;
+        } else {
+                log_info("%s: reading what is left", strsignal(number));
+                end(agent);
         }
-        log_info("%s: reading what is left", strsignal(number));
-        end(agent);
+}
+
+/* As process 1 of a container we are given the children of processes that ended before them; that nobody
+ * waits for them is said once (sigaction(2), SA_NOCLDWAIT). */
+static void reap_as_init(void) {
+        struct sigaction action = { .sa_flags = SA_NOCLDWAIT };
+
+        action.sa_handler = SIG_DFL;
+        if (getpid() == 1)
+                (void)sigaction(SIGCHLD, &action, NULL);
+}
+
+static int set_up_signals(struct agent *agent) {
+        sigset_t signals;
+
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGHUP);
+        signal(SIGPIPE, SIG_IGN);
+        reap_as_init();
+        return loop_take_signals(agent->loop, &signals, on_signal, agent);
 }
 
 /* --- setting up --- */
@@ -770,7 +833,6 @@ static int set_up(struct agent *agent) {
 
 int agent_new(struct agent **ret_agent, const struct options *options) {
         CLEANUP(agent_freep) struct agent *agent = NULL;
-        sigset_t signals;
         int r = check_use(options);
 
         if (r != 0)
@@ -782,11 +844,11 @@ int agent_new(struct agent **ret_agent, const struct options *options) {
         r = loop_new(&agent->loop);
         if (r < 0)
                 return cannot_start("event loop", r);
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigaddset(&signals, SIGINT);
-        signal(SIGPIPE, SIG_IGN);
-        r = loop_take_signals(agent->loop, &signals, on_signal, agent);
+        r = set_up_signals(agent);
+        if (r == 0)
+                r = loop_timer_new(&agent->drain_timer, agent->loop, on_drain_timer, agent);
+        if (r == 0)
+                r = loop_timer_new(&agent->hurry_timer, agent->loop, on_hurry_timer, agent);
         if (r == 0)
                 r = learn_identity(agent);
         agent->start_ms = loop_now_ms(agent->loop);
@@ -810,6 +872,8 @@ struct agent *agent_free(struct agent *agent) {
         tail_free(agent->tail);
         state_free(agent->state);
         loop_timer_free(agent->file_timer);
+        loop_timer_free(agent->drain_timer);
+        loop_timer_free(agent->hurry_timer);
         fold_free(agent->fold);
         buffer_release(&agent->file);
         identity_release(&agent->identity);

@@ -2,7 +2,7 @@
 _experiments_agent() {
         local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
         local flags="--dir --metrics --filter --to --state --server --ca-file --token-file --client-cert --client-key
-                --namespace --job --output --interval --axis --aggregate --objective --owner --follow-symlinks --watch
+                --namespace --job --output --interval --grace --axis --aggregate --objective --owner --follow-symlinks --watch
                 --verbose --log-format --help --version"
 
         COMPREPLY=()
@@ -33,7 +33,7 @@ _experiments_agent() {
         --aggregate) mapfile -t COMPREPLY < <(compgen -W "last mean min max" -- "$word") ;;
         --owner) mapfile -t COMPREPLY < <(compgen -W "auto experiment job none" -- "$word") ;;
         --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
-        --filter|--server|--namespace|--job|--output|--interval|--objective|-[fsnjoi]) ;;
+        --filter|--server|--namespace|--job|--output|--interval|--grace|--objective|-[fsnjoi]) ;;
         *) if [[ $COMP_CWORD -eq 1 ]]; then flags="parse state $flags"; fi
            mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word") ;;
         esac

@@ -16,6 +16,9 @@
 
 #define PROGRAM "experiments-agent"
 
+/* Kubernetes gives a pod 30 s by default, and some of it is gone when a sidecar's turn comes. */
+enum { GRACE_MS = 20000 };
+
 struct option_row {
         const char *name;     /* of the flag, without dashes; NULL: a variable alone */
         char letter;          /* of the short flag, or 0 */
@@ -209,6 +212,10 @@ static const char *apply_interval(struct options *options, const char *value) {
         return options->interval_max_ms < options->interval_min_ms ? expected : NULL;
 }
 
+static const char *apply_grace(struct options *options, const char *value) {
+        return parse_duration(slice_from(value), &options->grace_ms) ? NULL : "a duration such as 20s";
+}
+
 static const char *apply_axis(struct options *options, const char *value) {
         int axis = axis_from_name(slice_from(value));
 
@@ -284,6 +291,8 @@ static const struct option_row rows[] = {
           "the run's output directory on shared storage" },
         { "interval", 'i', "MIN[,MAX]", "EXPERIMENTS_INTERVAL", NULL, apply_interval,
           "time between two reports, growing with the run's age (default 5s,60s; files 1s)" },
+        { "grace", 0, "TIME", "EXPERIMENTS_GRACE", NULL, apply_grace,
+          "from SIGTERM to the end, at most (default 20s)" },
         { "axis", 0, "AXIS", "EXPERIMENTS_AXIS", NULL, apply_axis,
           "what x counts: auto, epoch, step, trial or row (default auto)" },
         { "aggregate", 0, "[METRIC=]HOW", "EXPERIMENTS_AGGREGATE", NULL, apply_aggregate,
@@ -420,7 +429,7 @@ static int read_flags(struct options *options, int n_arguments, char **arguments
 int options_parse(struct options *ret_options, int n_arguments, char **arguments) {
         int r = 0;
 
-        *ret_options = (struct options){ .dir = "/experiments", .axis = AXIS_AUTO };
+        *ret_options = (struct options){ .dir = "/experiments", .grace_ms = GRACE_MS, .axis = AXIS_AUTO };
         for (int i = 0; i < N_ROWS && r == 0; i++) {
                 r = apply_variable(ret_options, &rows[i], rows[i].inherited);
                 if (r == 0)

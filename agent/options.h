@@ -30,6 +30,7 @@ struct options {
         const char *server, *ca_file, *token_file, *client_cert, *client_key;
         const char *namespace_name, *job;
         const char *output;
+        int64_t grace_ms; /* from SIGTERM to the end */
         int64_t interval_min_ms, interval_max_ms; /* 0: the default of where it is published to */
         enum axis axis;
         struct aggregate_rule aggregates[OPTIONS_AGGREGATES_MAX]; /* metric: owned */

@@ -43,6 +43,17 @@ def wait_for_line(path, process, text):
         os.close(pidfd)
 
 
+def wait_for_kept(directory, n):
+    """Waits until what is kept of this followed directory on disk has n records."""
+    fd = _libc.inotify_init1(os.O_CLOEXEC)
+    try:
+        assert _libc.inotify_add_watch(fd, os.fsencode(directory / ".agent"), _IN_MODIFY) >= 0
+        while json.loads(run("state", "--output", "json", directory).stdout)["state"]["fold"]["accepted"] < n:
+            os.read(fd, 65536)
+    finally:
+        os.close(fd)
+
+
 class Directory:
     """Waits for files that are moved into a directory, as the agent publishes them."""
 

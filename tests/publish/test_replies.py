@@ -231,7 +231,7 @@ def test_each_report_is_fenced_complete_and_bounded(start_through, proxy, result
 
 
 def test_spacing_by_default_is_seconds(start_through, proxy, results):
-    """A burst of epochs is two reports: the first at once, the rest when SIGTERM comes."""
+    """A burst of epochs is reported once at once, and the rest when SIGTERM comes: first what is known, then all."""
     agent = start_through("spaced", "--interval", "1h,1h")
     append(agent.metrics, {"epoch": 1, "loss": 1})
     results.wait_for_accepted("spaced", 1)
@@ -239,7 +239,8 @@ def test_spacing_by_default_is_seconds(start_through, proxy, results):
         append(agent.metrics, {"epoch": epoch, "loss": epoch})
     agent.stop()
     reports = [request for request in proxy.of("PATCH") if request.body["status"]["agent"]["accepted"]]
-    assert [request.body["status"]["epoch"] for request in reports] == [1, 99]
+    first, *known, last = [request.body["status"]["epoch"] for request in reports]
+    assert (first, last) == (1, 99) and len(known) <= 1
 
 
 def test_token_is_read_again_for_each_request(start_through, proxy, results, agent_token):
