@@ -43,6 +43,8 @@ struct file {
         bool is_to_replay;       /* when it is opened: it was read before a restart of ours */
         struct print target;     /* offset_bytes > 0: being read again up to there */
 
+        uint64_t late_bytes;     /* what is before is older than what was read of others */
+
         struct version version;  /* when we last looked */
         bool is_racy;            /* the clock may be too coarse to tell the next version from this one */
         bool given_up;           /* no metrics file: not read until it is replaced or starts anew */
@@ -78,6 +80,7 @@ static void take_record(void *userdata, const struct record *record) {
         if (saying == SAYING_HANDED_ON)
                 return;
         marked.is_repeat = saying == SAYING_AGAIN;
+        marked.is_late = file->print.offset_bytes < file->late_bytes;
         file->owner->take_record(file->owner->userdata, &marked);
 }
 
@@ -198,6 +201,7 @@ static void rewind_to_start(struct file *file) {
 
 void file_start_over(struct file *file) {
         rewind_to_start(file);
+        file->late_bytes = 0;
         said_start_over(&file->said);
         file->target = (struct print){ 0 };
         file->is_to_replay = false;
@@ -298,6 +302,13 @@ void file_inherit(struct file *file, const struct file *next) {
 
 void file_forgo(struct file *file) {
         file->version.size_bytes = (int64_t)file_print(file)->offset_bytes;
+}
+
+void file_is_behind(struct file *file) {
+        struct file_status status;
+
+        if (file->fd >= 0 && stat_open(file->fd, &status) == 0)
+                file->late_bytes = (uint64_t)status.size_bytes;
 }
 
 void file_park(struct file *file) {

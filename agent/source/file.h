@@ -87,6 +87,9 @@ int file_open(struct file *file);
  * FILE_CHANGED; negative errno. */
 int file_read(struct file *file, int64_t now_ms);
 
+/* What it holds now is older than what was read of others: it counts, but is not the latest. */
+void file_is_behind(struct file *file);
+
 /* Reads from the start: of the open file, or of whatever the path leads to then. What comes again is
  * marked so (struct record). */
 void file_start_over(struct file *file);

@@ -481,12 +481,47 @@ static int open_path(struct tail *tail, struct followed *followed) {
         return open_known(tail, followed);
 }
 
+/* Two generations of one file, by their names? */
+static bool are_related(const char *a, const char *b) {
+        return is_named_after(name_of(a), name_of(b)) || is_named_after(name_of(b), name_of(a));
+}
+
+static bool is_older(const struct followed *followed, int64_t written_ns, const struct followed *other) {
+        const char *path = file_path(followed->file), *than = file_path(other->file);
+        int64_t than_ns = file_written_ns(other->file);
+
+        return written_ns < than_ns || (written_ns == than_ns && compare_generations(path, than) < 0);
+}
+
+/* Where a generation was read before an older one, by a rotation between the two looks, what the older one
+ * says is not the latest. */
+static void compare_age(struct tail *tail, struct followed *followed) {
+        size_t n;
+        CLEANUP(cleanup_free) struct followed **list = NULL;
+        struct stat status;
+
+        if (followed->was_looked_at && !followed->is_stray)
+                return;
+        followed->was_looked_at = true;
+        if (fstat(file_fd(followed->file), &status) < 0)
+                return;
+        list = files_list(&tail->files, &n);
+        for (size_t i = 0; list && i < n; i++)
+                if (list[i] != followed && !list[i]->is_copy && file_keep(list[i]->file).records > 0 &&
+                    list[i]->was_looked_at && are_related(file_path(followed->file), file_path(list[i]->file)) &&
+                    is_older(followed, status.st_mtim.tv_sec * INT64_C(1000000000) + status.st_mtim.tv_nsec, list[i])) {
+                        file_is_behind(followed->file);
+                        return;
+                }
+}
+
 /* 0, FILE_MORE, FILE_LATER, negative errno. */
 static int read_on(struct tail *tail, struct followed *followed) {
         int r;
 
         if (file_is_new(followed->file) && is_settled_as_copy(tail, followed))
                 return 0;
+        compare_age(tail, followed);
         r = file_read(followed->file, tail->is_finishing ? INT64_MAX : loop_now_ms(tail->loop));
         judge_truncation(tail, followed);
         if (r != FILE_CHANGED)

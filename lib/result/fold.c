@@ -188,8 +188,16 @@ static void metric_put(struct metric_state *metric, size_t row, double value, bo
                 metric->counts[row] = cell.n;
 }
 
-static void metric_take(struct fold *fold, struct metric_state *metric, double value, size_t row, bool is_repeat) {
-        metric->last = is_repeat && !isnan(metric->last) ? metric->last : value;
+/* Is the training further already than where this is from? */
+static bool is_of_before(const struct record *record) {
+        return record->is_repeat || record->is_late;
+}
+
+static void metric_take(struct fold *fold, struct metric_state *metric, double value, size_t row,
+                        const struct record *record) {
+        bool is_repeat = record->is_repeat;
+
+        metric->last = is_of_before(record) && !isnan(metric->last) ? metric->last : value;
         metric->non_finite += !isfinite(value) && !is_repeat;
         if (fold->config.axis == AXIS_AUTO && fold->axis < AXIS_EPOCH)
                 cell_add(&metric->first_epoch, metric->aggregate, value, is_repeat);
@@ -199,7 +207,7 @@ static void metric_take(struct fold *fold, struct metric_state *metric, double v
         } else if (isfinite(value)) {
                 widen(&metric->gone_min, &metric->gone_max, value);
         }
-        if (isfinite(value) && !(is_repeat && isfinite(metric->latest)))
+        if (isfinite(value) && !(is_of_before(record) && isfinite(metric->latest)))
                 metric->latest = value;
 }
 
@@ -219,7 +227,7 @@ static void fold_take_metrics(struct fold *fold, uint8_t index, const struct rec
         double x = x_for(fold, origin, record);
         size_t row = SIZE_MAX;
 
-        if (sets_x(fold, origin) && !isnan(x) && !record->is_repeat)
+        if (sets_x(fold, origin) && !isnan(x) && !is_of_before(record))
                 returns_note(fold, origin, x);
         for (size_t i = 0; i < record->n_metrics; i++) {
                 struct metric_state *metric = metric_find(fold, record->metrics[i].name, i, index);
@@ -228,7 +236,7 @@ static void fold_take_metrics(struct fold *fold, uint8_t index, const struct rec
                         continue;
                 if (row == SIZE_MAX && !isnan(x))
                         row = row_for(fold, origin, record, x);
-                metric_take(fold, metric, record->metrics[i].value, row, record->is_repeat);
+                metric_take(fold, metric, record->metrics[i].value, row, record);
         }
         if (fold->axis == AXIS_ROW && !isnan(x))
                 origin->next_row = x + 1;
@@ -307,7 +315,7 @@ int fold_take(struct fold *fold, const struct record *record) {
         if (record->n_metrics > 0)
                 fold_take_metrics(fold, index, record);
 
-        if (!record->is_repeat) { /* the training is further already */
+        if (!is_of_before(record)) {
                 note_claimed(&fold->epoch, record->epoch, origin->claim);
                 note_claimed(&fold->step, record->step, origin->claim);
                 note_claimed(&fold->total_epochs, record->total_epochs, origin->claim);

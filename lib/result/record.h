@@ -35,6 +35,7 @@ struct record {
         enum source_rank rank;
         bool is_snapshot;    /* latest values, no history: counts only for names that no history has */
         bool is_repeat;      /* the source is read again from its start, and had said this before */
+        bool is_late;        /* of an older generation than what was read already: it counts, but is not the latest */
         uint64_t line;       /* line number in the source, from 1; 0 where there are no lines */
 
         double epoch;        /* as the trainer counts, whole or fractional */
