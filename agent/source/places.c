@@ -326,6 +326,25 @@ static void glob_directory(const char *pattern, char ret_directory[static PATH_M
                 slash[slash == ret_directory] = '\0';
 }
 
+/* Of runs/?/metrics.jsonl, runs and each directory in it: in the first another one may be made, and in the
+ * others a file that fits. */
+static void watch_wild_directories(struct tail *tail, const char *pattern) {
+        size_t n = strcspn(pattern, "*?[");
+
+        for (n += strcspn(pattern + n, "/"); pattern[n]; n += 1 + strcspn(pattern + n + 1, "/")) {
+                char directories[PATH_MAX];
+                glob_t found;
+
+                tail->has_wild_directories = true;
+                if ((size_t)snprintf(directories, sizeof(directories), "%.*s", (int)n, pattern) >= sizeof(directories) ||
+                    glob(directories, GLOB_NOSORT | GLOB_ONLYDIR, NULL, &found) != 0)
+                        continue;
+                for (size_t i = 0; i < found.gl_pathc; i++)
+                        (void)watches_names(tail->watches, found.gl_pathv[i]);
+                globfree(&found);
+        }
+}
+
 static void look_at_glob(struct tail *tail, const struct tail_place *place) {
         char base[PATH_MAX];
         struct children children = { 0 };
@@ -334,6 +353,7 @@ static void look_at_glob(struct tail *tail, const struct tail_place *place) {
         glob_directory(place->path, base);
         watch_nearest(tail, base);
         watch_ancestors(tail, base);
+        watch_wild_directories(tail, place->path);
         set_root(tail, place, base);
         if (glob(place->path, GLOB_NOSORT, NULL, &found) != 0)
                 return;
@@ -372,9 +392,15 @@ static void look_at_place(struct tail *tail, const struct tail_place *place) {
 }
 
 void places_look(struct tail *tail) {
-        tail->waits_for_parent = tail->has_links = false;
+        tail->waits_for_parent = tail->has_links = tail->has_wild_directories = false;
         for (size_t i = 0; i < tail->config.n_places; i++)
                 look_at_place(tail, &tail->config.places[i]);
+}
+
+/* Its directory may have been watched for names alone so far, and the file be written to later. */
+static void look_at_match(struct tail *tail, const char *path) {
+        watch_files_beside(tail, path);
+        look_at_entry(tail, path, NULL, NULL);
 }
 
 void places_look_at(struct tail *tail, const char *path) {
@@ -382,6 +408,8 @@ void places_look_at(struct tail *tail, const char *path) {
 
         if (place && strcmp(place->path, path) == 0)
                 look_at_place(tail, place);
+        else if (place && is_glob(place->path))
+                look_at_match(tail, path);
         else if (place)
                 look_at_entry(tail, path, NULL, NULL);
 }

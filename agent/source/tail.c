@@ -115,7 +115,8 @@ static void take_event(void *userdata, const struct watch_event *event) {
                 return;
         if (place_of(tail, event->path))
                 places_look_at(tail, event->path);
-        if (event->is_new && (tail->waits_for_parent || tail->has_links))
+        if (event->is_new && (tail->waits_for_parent || tail->has_links ||
+                              (event->is_directory && tail->has_wild_directories)))
                 tail->rescan = true;
 }
 

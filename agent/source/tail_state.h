@@ -18,6 +18,7 @@ struct tail {
         struct watches *watches;
         struct files files;
         bool waits_for_parent;     /* a place's directory is not there: its nearest ancestor is watched */
+        bool has_wild_directories; /* a glob's directories may come to be more */
         bool has_links;            /* a place's path goes through a symbolic link, which may be swapped */
         bool more;                 /* a file has more to read than one look takes */
         bool rescan;               /* look at everything, not at what events named */

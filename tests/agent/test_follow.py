@@ -255,6 +255,32 @@ def test_generations_that_were_renamed_in_no_order_of_time(start):
     assert agent.stop()["agent"]["accepted"] == 21
 
 
+def test_a_globs_directories_may_come_to_be_more(start, tmp_path):
+    """Also when there was one already, and when the file comes later than its directory."""
+    (tmp_path / "runs" / "a" / "out").mkdir(parents=True)
+    agent = start("--metrics", f"{tmp_path}/runs/*/out/*.jsonl")
+    append(tmp_path / "runs" / "a" / "out" / "m.jsonl", {"epoch": 1, "loss": 1})
+    agent.wait_for_accepted(1)
+    (tmp_path / "runs" / "b").mkdir()
+    append(tmp_path / "runs" / "a" / "out" / "m.jsonl", {"epoch": 2, "loss": 2})
+    agent.wait_for_accepted(2)
+    (tmp_path / "runs" / "b" / "out").mkdir()
+    append(tmp_path / "runs" / "a" / "out" / "m.jsonl", {"epoch": 3, "loss": 3})
+    agent.wait_for_accepted(3)
+    append(tmp_path / "runs" / "b" / "out" / "m.jsonl", {"epoch": 4, "loss": 4})
+    agent.wait_for_accepted(4)
+
+
+def test_a_file_that_a_glob_finds_empty(start, tmp_path):
+    (tmp_path / "runs").mkdir()
+    agent = start("--metrics", f"{tmp_path}/runs/*.jsonl", "--metrics", tmp_path / "other.jsonl")
+    (tmp_path / "runs" / "m.jsonl").touch()
+    append(tmp_path / "other.jsonl", {"epoch": 1, "other": 1})
+    agent.wait_for_accepted(1)
+    append(tmp_path / "runs" / "m.jsonl", {"epoch": 1, "loss": 1})
+    agent.wait_for_accepted(2)
+
+
 def test_named_files_globs_and_formats(start, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
