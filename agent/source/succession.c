@@ -409,6 +409,12 @@ static void judge_truncation(struct tail *tail, struct followed *followed) {
                 tail->config.lost(tail->config.userdata, file_path(followed->file), 0);
 }
 
+/* What was written after its end was read, and before this, is no event. */
+static void watch_stray(struct tail *tail, struct followed *followed) {
+        followed->watch = watches_file(tail->watches, file_fd(followed->file));
+        tail->more = true;
+}
+
 /* Its path leads elsewhere. It is read to its end; then it is a stray, or, when it was deleted, closed.
  * FILE_MORE: not at its end yet. */
 static int leave(struct tail *tail, struct followed *followed) {
@@ -430,7 +436,7 @@ static int leave(struct tail *tail, struct followed *followed) {
         if (!files_make_stray(&tail->files, followed))
                 finish(tail, followed);
         else if (followed->watch < 0)
-                followed->watch = watches_file(tail->watches, file_fd(followed->file));
+                watch_stray(tail, followed);
         return 0;
 }
 
