@@ -368,13 +368,22 @@ static int take_chunk(struct file *file, struct slice bytes) {
         return r;
 }
 
+/* All of size_bytes that are there: a read may be short, and what was read before is among them. */
 static ssize_t read_at(int fd, char *bytes, size_t size_bytes, uint64_t offset_bytes) {
-        ssize_t n;
+        size_t got = 0;
 
-        do
-                n = pread(fd, bytes, size_bytes, (off_t)offset_bytes);
-        while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : n;
+        while (got < size_bytes) {
+                ssize_t n = pread(fd, bytes + got, size_bytes - got, (off_t)(offset_bytes + got));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                got += (size_t)n;
+        }
+        return (ssize_t)got;
 }
 
 static size_t bytes_to_read(const struct file *file) {
@@ -488,7 +497,8 @@ static int read_measured(struct file *file, int64_t now_ms) {
         if (!is_document(file) || file->print.offset_bytes == before)
                 return r;
         file->spent_us += monotonic_us() - start_us;
-        file->due_ms = now_ms + file->spent_us * REST_FACTOR / 1000;
+        if (now_ms < INT64_MAX) /* else nobody waits for it */
+                file->due_ms = now_ms + file->spent_us * REST_FACTOR / 1000;
         return r;
 }
 

@@ -126,16 +126,6 @@ struct ancestor {
         const struct ancestor *parent;
 };
 
-struct child {
-        char *path;
-        struct file_status status;
-};
-
-struct children {
-        struct child *list;
-        size_t n, capacity;
-};
-
 static int compare_children(const void *a, const void *b) {
         const struct child *left = a, *right = b;
 
@@ -159,15 +149,26 @@ static void children_add(struct children *children, const char *path, const stru
         children->n += list[children->n].path != NULL;
 }
 
+/* By the time its turn has come, its path may lead elsewhere. */
+static void look_at_child(struct tail *tail, struct child *child) {
+        struct file_status status;
+        int r = file_status_at(child->path, false, &status);
+
+        if (r == 0 && S_ISREG(status.mode))
+                child->status = status;
+        look_at_file(tail, child->path, r < 0 ? NULL : &child->status);
+}
+
 /* What was written first is read first, so that the newest of several generations has the last word. */
 static void children_look(struct tail *tail, struct children *children) {
         if (children->n > 1)
                 qsort(children->list, children->n, sizeof(*children->list), compare_children);
         for (size_t i = 0; i < children->n; i++) {
-                look_at_file(tail, children->list[i].path, &children->list[i].status);
+                look_at_child(tail, &children->list[i]);
                 free(children->list[i].path);
         }
         free(children->list);
+        *children = (struct children){ 0 };
 }
 
 static void look_at_directory(struct tail *tail, const char *path, const struct file_status *status,
@@ -411,5 +412,9 @@ void places_look_at(struct tail *tail, const char *path) {
         else if (place && is_glob(place->path))
                 look_at_match(tail, path);
         else if (place)
-                look_at_entry(tail, path, NULL, NULL);
+                look_at_entry(tail, path, &tail->met, NULL);
+}
+
+void places_look_at_met(struct tail *tail) {
+        children_look(tail, &tail->met);
 }

@@ -89,6 +89,12 @@ static bool is_beside(const char *a, const char *b) {
         return (size_t)(name_of(b) - b) == n && strncmp(a, b, n) == 0;
 }
 
+/* Has the name of one, without extension, in it: as metrics.json and .metrics.json.x7f do. Runs that are called
+ * otherwise may well say the same first. */
+static bool is_named_with(const char *name, const char *original) {
+        return memmem(name, strlen(name), original, stem_bytes(original)) != NULL;
+}
+
 static const struct file *find_kin(void *userdata, const struct file *file, uint32_t first) {
         const struct tail *tail = userdata;
         size_t n;
@@ -98,7 +104,8 @@ static const struct file *find_kin(void *userdata, const struct file *file, uint
                 uint32_t other;
 
                 if (list[i]->file != file && file_first_said(list[i]->file, &other) && other == first &&
-                    is_beside(file_path(list[i]->file), file_path(file)))
+                    is_beside(file_path(list[i]->file), file_path(file)) &&
+                    is_named_with(name_of(file_path(file)), name_of(file_path(list[i]->file))))
                         return list[i]->file;
         }
         return NULL;

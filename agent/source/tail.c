@@ -141,6 +141,7 @@ static void on_events(void *userdata) {
         struct tail *tail = userdata;
 
         watches_read(tail->watches);
+        places_look_at_met(tail);
         files_sweep(&tail->files);
         tail->config.looked(tail->config.userdata);
         watches_pause(tail->watches, true);
@@ -230,6 +231,7 @@ void tail_finish(struct tail *tail) {
         do {
                 tail->more = tail->rescan = false;
                 watches_read(tail->watches);
+                places_look_at_met(tail);
                 look_at_everything(tail);
         } while (tail->more || tail->rescan || watches_have_events(tail->watches));
         files_sweep(&tail->files);

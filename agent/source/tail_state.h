@@ -10,6 +10,15 @@
 
 enum { SAID_ONCE_MAX = 64 };
 
+/* Files that were met, before they are looked at in the order in which they were written. */
+struct children {
+        struct child {
+                char *path; /* owned */
+                struct file_status status;
+        } *list;
+        size_t n, capacity;
+};
+
 struct tail {
         struct loop *loop;
         struct tail_config config;
@@ -17,6 +26,7 @@ struct tail {
 
         struct watches *watches;
         struct files files;
+        struct children met;       /* by events that were read together */
         bool waits_for_parent;     /* a place's directory is not there: its nearest ancestor is watched */
         bool has_wild_directories; /* a glob's directories may come to be more */
         bool has_links;            /* a place's path goes through a symbolic link, which may be swapped */
@@ -44,8 +54,9 @@ bool place_is_file(const struct tail_place *place);
 /* The directory that nothing under the place may lead out of; NULL: none. */
 const char *place_root(const struct tail *tail, const struct tail_place *place);
 void places_look(struct tail *tail);
-/* At what an event named. */
+/* At what an event named; at files only with places_look_at_met(), when all events were read. */
 void places_look_at(struct tail *tail, const char *path);
+void places_look_at_met(struct tail *tail);
 
 /* --- succession.c --- */
 
