@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from scenarios.tools import (LoopMount, come_to_rest, descriptors, finish, kill, make_with_inode, pause,
+from scenarios.tools import (Changes, Injected, LoopMount, come_to_rest, descriptors, finish, kill, make_with_inode, pause,
                              resume)
 
 
@@ -61,6 +61,36 @@ def test_09_renamed_and_made_anew_between_two_looks(start, oracle, followed):
         old.write(oracle.block(2))
         oracle.check(oracle.follow(agent, followed.marks))
     oracle.check(agent.stop())
+
+
+def test_09_written_at_each_moment_of_a_rename(start, oracle, tmp_path, followed):
+    """strace stops the agent after each call with which it takes note of the new name, above all
+    between the one that met the end of the file and the one that watches it; there a line is written."""
+    agent = start(*followed.flags)
+    oracle.write(followed.file, 1)
+    oracle.check(oracle.follow(agent, followed.marks))
+    moments = 0
+    for call in ("read", "pread64", "statx", "newfstatat", "openat", "getdents64", "inotify_add_watch"):
+        for when in range(1, 6):
+            with open(followed.file, "ab", buffering=0) as old, \
+                    Injected(agent.process, tmp_path / "trace", f"{call}:signal=SIGSTOP:when={when}") as strace:
+                for n in (3, 2, 1):
+                    if followed.generation(n).exists():
+                        followed.generation(n).rename(followed.generation(n + 1))
+                followed.file.rename(followed.generation(1))
+                oracle.mark(followed.marks)
+                with Changes(agent.to, tmp_path / "trace") as changes:
+                    changes.wait_until(lambda: strace.has_stopped()
+                                       or agent.status["values"].get("test_loss") == oracle.marks, agent.process)
+                moments += strace.has_stopped()
+                strace.end()
+                old.write(oracle.block(1))
+                resume(agent.process)
+                oracle.check(oracle.follow(agent, followed.marks))
+                oracle.write(followed.file, 1)
+                oracle.check(oracle.follow(agent, followed.marks))
+    oracle.check(agent.stop())
+    assert moments > 10
 
 
 def test_09_made_and_renamed_between_two_looks(start, oracle, followed):

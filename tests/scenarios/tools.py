@@ -189,6 +189,33 @@ def injecting(trace, rule, *more):
     return ["strace", "-D", "-qq", "-o", str(trace), "-e", f"trace={calls}", "-e", f"inject={rule}", *more]
 
 
+class Injected:
+    """The same for an agent that runs already: calls are counted from now on."""
+
+    def __init__(self, process, trace, rule):
+        self.process, self.trace = process, trace
+        trace.write_text("")
+        self.strace = subprocess.Popen(["strace", "-o", trace, "-p", str(process.pid), "-e",
+                                        "trace=" + rule.split(":")[0], "-e", "inject=" + rule],
+                                       stderr=subprocess.PIPE, text=True)
+        assert "attached" in self.strace.stderr.readline()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def has_stopped(self):
+        return "stopped by SIGSTOP" in self.trace.read_text()
+
+    def end(self):
+        """Lets go of the process; one that is stopped stays so."""
+        if self.strace.returncode is None:
+            self.strace.terminate()
+            self.strace.communicate()
+
+
 def traced_environment():
     """LeakSanitizer cannot work under ptrace(2)."""
     options = clean_environment().get("ASAN_OPTIONS", "")
