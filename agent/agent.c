@@ -64,7 +64,7 @@ struct agent {
         int64_t start_ms;
         unsigned file_failures;
 
-        bool is_ending;
+        bool is_ending, has_failed;
         int64_t end_ms;                 /* when the grace period is over */
         struct loop_timer *drain_timer; /* while it is ending: to read what is left */
         struct loop_timer *hurry_timer; /* the same: half of the grace period is kept for the last report */
@@ -303,14 +303,26 @@ static void take_return(struct agent *agent) {
         agent->returns = fold_returns(agent->fold);
 }
 
+/* What was read and what was counted are not the same any more. What was kept before is whole, and a restart
+ * goes on from there. */
+static void failed(void *userdata, int error) {
+        struct agent *agent = userdata;
+
+        if (agent->has_failed)
+                return;
+        agent->has_failed = agent->is_ending = true;
+        state_freeze(agent->state);
+        log_error("%s while a record was read: leaving; the next start goes on from what was kept last", strerror(-error));
+        loop_quit(agent->loop, EXIT_CANNOT_START);
+}
+
 static void take_record(void *userdata, const struct record *record) {
         struct agent *agent = userdata;
         bool is_first = fold_accepted(agent->fold) == 0;
-        int r = fold_take(agent->fold, record);
+        int r = agent->has_failed ? 0 : fold_take(agent->fold, record);
 
         if (r < 0) {
-                log_error("%.*s:%llu: this record is lost: %s", (int)record->source.size_bytes,
-                          record->source.data, (unsigned long long)record->line, strerror(-r));
+                failed(agent, r);
                 return;
         }
         if (fold_returns(agent->fold) != agent->returns)
@@ -522,7 +534,8 @@ static void on_drain_timer(void *userdata) {
         }
         if (agent->tail)
                 tail_finish(agent->tail);
-        ask_for_outcome(agent);
+        if (!agent->has_failed)
+                ask_for_outcome(agent);
 }
 
 static void on_hurry_timer(void *userdata) {
@@ -729,6 +742,7 @@ static int set_up_tail(struct agent *agent) {
                 .follow_symlinks = options->follow_symlinks,
                 .looked = looked,
                 .lost = lost,
+                .failed = failed,
                 .userdata = agent,
         };
         int r;

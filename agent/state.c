@@ -27,7 +27,7 @@ struct state {
         bool is_given;
         struct state_parts parts;
         State__State *read;  /* until the files are gone on with; else NULL */
-        bool is_restored, is_of_another_pod, is_changed;
+        bool is_restored, is_of_another_pod, is_changed, is_frozen;
         int attempt;         /* of this pod, as it was kept; 0: not known */
         char *uid, *resource_version; /* of the Result, as acknowledged; or NULL */
         int failure;         /* the last one that was logged; 0: all is well */
@@ -231,7 +231,7 @@ static int write_state(struct state *state) {
 int state_save(struct state *state) {
         int r;
 
-        if (!state->is_changed || !state->parts.tail)
+        if (!state->is_changed || !state->parts.tail || state->is_frozen)
                 return 0;
         r = open_store(state);
         if (r == 0)
@@ -261,6 +261,10 @@ void state_changed(struct state *state) {
         state->is_changed = true;
         if (!loop_timer_is_set(state->save_timer))
                 loop_timer_set(state->save_timer, SAVE_MS);
+}
+
+void state_freeze(struct state *state) {
+        state->is_frozen = true;
 }
 
 static void on_save_timer(void *userdata) {

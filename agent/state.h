@@ -47,6 +47,9 @@ int state_go_on(struct state *state, struct tail *tail);
 /* What the server acknowledged last is kept with the next change: both are copied; NULL: nothing yet. */
 void state_note_published(struct state *state, const char *uid, const char *resource_version);
 
+/* Nothing is written any more: what is in memory is not whole. */
+void state_freeze(struct state *state);
+
 /* Something that is kept has changed. */
 void state_changed(struct state *state);
 /* Writes what has changed; before something is published or acknowledged. 0 or a negative errno, which was

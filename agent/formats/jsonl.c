@@ -594,14 +594,13 @@ static bool is_enough(struct guess *guess, const struct shape *shape, const stru
 
 static enum recognition judge_line(struct guess *guess, struct slice line) {
         struct shape shape = { .line = BUFFER_INIT(SHAPE_LINE_BYTES_MAX), .names = BUFFER_INIT(NAMES_BYTES_MAX) };
-        struct json_scalar *scalars = malloc(SLOTS_MAX * sizeof(*scalars));
+        static struct json_scalar scalars[SLOTS_MAX]; /* nothing of it stays; without memory for it we could not say no */
         enum recognition answer = RECOGNITION_NO;
         size_t column;
         int error;
 
-        if (scalars && !read_carefully(&shape, line, scalars, &column, &error))
+        if (!read_carefully(&shape, line, scalars, &column, &error))
                 answer = is_enough(guess, &shape, scalars) ? RECOGNITION_YES : RECOGNITION_MORE;
-        free(scalars);
         shape_release(&shape);
         return answer;
 }

@@ -427,6 +427,8 @@ static void watch_stray(struct tail *tail, struct followed *followed) {
 static int leave(struct tail *tail, struct followed *followed) {
         int r = followed->is_copy ? 0 : file_read(followed->file, INT64_MAX);
 
+        if (r == -ENOMEM)
+                tail->config.failed(tail->config.userdata, r);
         if (r == FILE_CHANGED)
                 start_anew(tail, followed);
         if (r == FILE_CHANGED || r == FILE_MORE)
@@ -537,6 +539,8 @@ static int read_on(struct tail *tail, struct followed *followed) {
         compare_age(tail, followed);
         r = file_read(followed->file, tail->is_finishing ? INT64_MAX : loop_now_ms(tail->loop));
         judge_truncation(tail, followed);
+        if (r == -ENOMEM)
+                tail->config.failed(tail->config.userdata, r);
         if (r != FILE_CHANGED)
                 return r;
         log_debug("%s: was written anew, so it is read from its start", file_path(followed->file));

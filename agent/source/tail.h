@@ -33,6 +33,9 @@ struct tail_config {
         /* A file was truncated or deleted before so many bytes of it were read, and no copy was found; 0: before
          * some were, perhaps. */
         void (*lost)(void *userdata, const char *path, uint64_t lost_bytes);
+        /* Memory was short while a record was on its way, so that what was read of a file and what was handed
+         * on are not the same any more: nothing of it may be kept, and a restart has to read it again. */
+        void (*failed)(void *userdata, int error);
         void *userdata;
 };
 
