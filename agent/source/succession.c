@@ -662,8 +662,10 @@ static struct followed *take_name(struct tail *tail, struct followed *followed, 
  * beside it and moved over it? Else the one at the path is left, as by rotation. */
 static bool is_next_version(const struct followed *known, const struct followed *followed) {
         uint32_t first, other;
+        bool is_deleted = followed->was_drained || (file_is_open(followed->file) && !file_is_linked(followed->file));
 
-        if (file_is_linked(followed->file) || !file_first_said(followed->file, &other))
+        /* One that we have not open, after a restart of ours, may as well be under another name. */
+        if (!is_deleted || !file_first_said(followed->file, &other))
                 return false;
         return file_is_new(known->file) || (file_first_said(known->file, &first) && first == other);
 }
