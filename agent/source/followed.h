@@ -17,6 +17,7 @@ struct followed {
         bool is_stray;     /* its path leads to another file, or is none of ours: it is not found by path */
         bool is_copy;      /* so far it holds only a part of what another one holds: it is not read */
         uint64_t gone;     /* nothing is at its path: the how-manieth of these it is; 0: it is there */
+        unsigned missed;       /* looks in which it was not found after a restart of ours */
         bool was_looked_at;    /* its age was compared with that of others */
         bool was_drained;      /* it was read to its end after nothing led to it any more */
         bool was_truncated;    /* and what it says since is not known yet */

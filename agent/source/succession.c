@@ -26,7 +26,8 @@
 enum {
         STRAYS_MAX = 64,
         GONE_MAX = 64,
-        COPY_BYTES_MIN = 16, /* shorter files are alike by chance */
+        MISSED_MAX = 4,
+        COPY_BYTES_MIN = 64, /* shorter files are alike by chance */
 };
 
 static void look_at_one(struct tail *tail, struct followed *followed);
@@ -569,11 +570,22 @@ static void look_at_one(struct tail *tail, struct followed *followed) {
                 note_outcome(tail, followed, r);
 }
 
+/* A directory that is renamed in while it is read may hide a file, under its old name and under its new one
+ * (readdir(3) leaves open what is seen then): it is read again. */
+static bool may_turn_up(struct tail *tail, struct followed *followed) {
+        if ((followed->place && place_is_file(followed->place)) || ++followed->missed > MISSED_MAX)
+                return false;
+        tail->rescan = true;
+        return true;
+}
+
 static void look_at_stray(struct tail *tail, struct followed *followed) {
         bool more = tail->more;
 
         /* After a restart of ours. Under its old path another one may be. */
         if (!file_is_open(followed->file) && open_known(tail, followed) != 0) {
+                if (may_turn_up(tail, followed))
+                        return;
                 (void)seek(tail, followed, false);
                 if (!followed->is_removed) /* as one too many */
                         forget(tail, followed);
