@@ -408,6 +408,7 @@ static void learned(void *userdata) {
         struct agent *agent = userdata;
 
         agent->facts.output_path = agent->identity.output_path;
+        agent->facts.attempt.job_uid = agent->identity.job_uid;
         if (agent->identity.objective_metric &&
             fold_set_objective(agent->fold, agent->identity.objective_metric,
                                agent->identity.objective_goal) < 0)

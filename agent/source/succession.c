@@ -623,11 +623,11 @@ static void look_at_nothing(struct tail *tail, struct followed *followed) {
         }
         if (followed->is_stray || followed->gone > 0)
                 return;
-        if (!file_is_recognised(followed->file)) {
-                forget(tail, followed);
+        if (!file_is_recognised(followed->file) || (!file_is_new(followed->file) && seek(tail, followed, false))) {
+                if (!followed->is_removed)
+                        forget(tail, followed);
                 return;
         }
-        (void)seek(tail, followed, false);
         file_set_error(followed->file, 0);
         followed->gone = ++tail->gone;
         tail->n_gone++;
