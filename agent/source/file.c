@@ -550,6 +550,10 @@ struct file_id file_id(const struct file *file) {
         return file->id;
 }
 
+bool file_has_id(const struct file *file) {
+        return file->has_id;
+}
+
 int file_fd(const struct file *file) {
         return file->fd;
 }

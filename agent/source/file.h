@@ -116,6 +116,7 @@ int file_set_path(struct file *file, const char *path); /* after a rename; 0 or 
  * -ENOMEM. */
 int file_set_root(struct file *file, const char *root);
 struct file_id file_id(const struct file *file);
+bool file_has_id(const struct file *file);    /* else it is whatever its path leads to next */
 int file_fd(const struct file *file);         /* borrowed; -1: not open */
 bool file_is_open(const struct file *file);
 bool file_is_linked(const struct file *file); /* open, and some name leads to it */

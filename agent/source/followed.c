@@ -35,13 +35,31 @@ void files_unindex(struct files *files, struct followed *followed) {
         followed->is_indexed = false;
 }
 
+/* One that was started over is under its old id until it is opened again. */
+static bool is_stale(const struct followed *followed) {
+        return !file_has_id(followed->file) || !file_id_is(file_id(followed->file), followed->id);
+}
+
+static struct followed *find_indexed(struct files *files, struct file_id id) {
+        struct followed key = { .id = id };
+        void *node = tfind(&key, &files->by_id, compare_ids);
+        struct followed *found = node ? *(struct followed **)node : NULL;
+
+        if (!found || !is_stale(found))
+                return found;
+        files_unindex(files, found);
+        return NULL;
+}
+
 void files_index(struct files *files, struct followed *followed) {
         struct followed **node;
 
         files_unindex(files, followed);
         followed->id = file_id(followed->file);
+        (void)find_indexed(files, followed->id); /* makes way, where it is stale */
         node = tsearch(followed, &files->by_id, compare_ids);
         followed->is_indexed = node && *node == followed;
+        files->has_hidden = files->has_hidden || !followed->is_indexed;
 }
 
 struct followed *files_find_path(const struct files *files, const char *path) {
@@ -50,11 +68,20 @@ struct followed *files_find_path(const struct files *files, const char *path) {
         return node ? *(struct followed **)node : NULL;
 }
 
-struct followed *files_find_id(const struct files *files, struct file_id id) {
-        struct followed key = { .id = id };
-        void *node = tfind(&key, &files->by_id, compare_ids);
+struct followed *files_find_id(struct files *files, struct file_id id) {
+        struct followed *found = find_indexed(files, id), **list;
+        size_t n = 0;
 
-        return node ? *(struct followed **)node : NULL;
+        if (found || !files->has_hidden)
+                return found;
+        list = files_list(files, &n);
+        for (size_t i = 0; list && i < n && !found; i++)
+                if (file_has_id(list[i]->file) && file_id_is(file_id(list[i]->file), id))
+                        found = list[i];
+        free(list);
+        if (found)
+                files_index(files, found);
+        return found;
 }
 
 /* --- strays --- */

@@ -33,6 +33,7 @@ struct files {
         struct followed **strays;
         size_t n_strays;
         size_t n;
+        bool has_hidden; /* one may not be in by_id, since another one of its id was */
         struct followed *removed;
 };
 
@@ -45,7 +46,7 @@ void files_remove(struct files *files, struct followed *followed);
 void files_sweep(struct files *files);
 
 struct followed *files_find_path(const struct files *files, const char *path);
-struct followed *files_find_id(const struct files *files, struct file_id id);
+struct followed *files_find_id(struct files *files, struct file_id id);
 
 /* Is found by the id that its file has now. */
 void files_index(struct files *files, struct followed *followed);

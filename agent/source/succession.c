@@ -173,10 +173,16 @@ static void account_for_lost(struct tail *tail, const struct followed *followed)
 }
 
 /* The one that is followed as the file at path, which may be a stray. */
-static struct followed *find_at(const struct tail *tail, const char *path, struct file_id id) {
+static struct followed *find_at(struct tail *tail, const char *path, struct file_id id) {
         struct followed *followed = files_find_id(&tail->files, id);
 
         return followed && strcmp(file_path(followed->file), path) == 0 ? followed : files_find_path(&tail->files, path);
+}
+
+/* What was followed under this path is another file, which has moved on as well: it is a stray until it is met. */
+static bool was_elsewhere(struct tail *tail, struct followed *followed, struct file_id id) {
+        return !followed->is_stray && file_has_id(followed->file) && !file_id_is(file_id(followed->file), id) &&
+               files_make_stray(&tail->files, followed);
 }
 
 /* Reads on where kept was left, in the file at path that is it, or a copy of it. */
@@ -192,6 +198,8 @@ static void take_up(struct tail *tail, const struct file_kept *kept, const char 
         if (!file)
                 return;
         log_debug("%s goes on in %s", kept->path, path);
+        if (followed && was_elsewhere(tail, followed, id))
+                followed = NULL;
         if (followed && !followed->is_copy && !file_is_new(followed->file))
                 account_for_lost(tail, followed);
         if (!followed && is_stray)
