@@ -758,12 +758,18 @@ static bool is_document(struct slice path) {
 
 /* NUL bytes further down are for consume(): what is told here must not depend on how much there is. */
 static enum recognition recognise(struct slice head, struct slice source, bool final) {
-        const char *newline = memchr(head.data, '\n', head.size_bytes);
-        size_t n = newline ? (size_t)(newline - head.data) : head.size_bytes;
+        size_t n = 0, most = head.size_bytes < PROBE_BYTES ? head.size_bytes : PROBE_BYTES;
 
-        if (is_document(source) || memchr(head.data, '\0', n < PROBE_BYTES ? n : PROBE_BYTES))
+        if (is_document(source))
                 return RECOGNITION_NO;
-        return head.size_bytes > 0 ? RECOGNITION_YES : final ? RECOGNITION_NO : RECOGNITION_MORE;
+        while (n < most && head.data[n] != '\n' && head.data[n] != '\r' && head.data[n] != '\0')
+                n++;
+        if (n < most)
+                return head.data[n] == '\0' ? RECOGNITION_NO : RECOGNITION_YES;
+        /* What was told from less would not be told when more comes at a time. */
+        if (n < PROBE_BYTES && !final)
+                return RECOGNITION_MORE;
+        return n > 0 ? RECOGNITION_YES : RECOGNITION_NO;
 }
 
 /* --- the format --- */
