@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/json_put.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "kube/kube.h"
@@ -18,16 +20,19 @@
 #include "publish/restarts.h"
 #include "result/fold.h"
 #include "result/result.h"
+#include "source/socket.h"
 #include "source/tail.h"
 #include "state.h"
+#include "stop_file.h"
 #include "version.h"
 
 enum {
         FILE_SPACING_MS = 1000,
         REJECTS_NAMED = 5,
-        MESSAGE_BYTES_MAX = 640,    /* of the condition; the CRD allows 1,024 */
+        CONDITION_BYTES_MAX = 640,    /* of the condition; the CRD allows 1,024 */
         CLOSE_CALL_BYTES_MAX = 160,
         OBJECT_BYTES_MAX = 64 * 1024,
+        PARAMETERS_BYTES_MAX = 256 * 1024, /* as JSON, as a client says them: far more than are published */
         EXIT_CANNOT_START = 1,
 };
 
@@ -42,7 +47,7 @@ struct agent {
         bool stop_is_requested;
 
         /* What facts points to. */
-        char message[MESSAGE_BYTES_MAX + 1];
+        char message[CONDITION_BYTES_MAX + 1];
         char notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1];
         char loss[FOLD_NOTE_BYTES_MAX + 1]; /* "": none */
         char close_call[CLOSE_CALL_BYTES_MAX + 1]; /* the last line that looked close; "": none */
@@ -51,6 +56,12 @@ struct agent {
         struct tail *tail;
         const char *own[2];
         struct state *state;
+
+        struct decoder *decoder;   /* of the socket, as all of these */
+        struct clients *clients;
+        struct agent_socket *socket; /* NULL: none */
+        char *socket_path, *datagram_path, *stop_path, *result_name;
+        char *said_parameters;     /* a JSON object; NULL: none */
 
         struct kube *kube;
         struct api *api;         /* NULL: not to a server */
@@ -114,7 +125,7 @@ static void note_close_call(struct agent *agent, struct slice source, uint64_t l
 static void set_condition(struct agent *agent, bool reporting, const char *reason, struct buffer *message) {
         const char *old = agent->facts.condition.reason;
 
-        keep_text(agent->message, MESSAGE_BYTES_MAX, message);
+        keep_text(agent->message, CONDITION_BYTES_MAX, message);
         agent->facts.condition.message = agent->message;
         agent->facts.condition.reporting = reporting;
         agent->facts.condition.reason = reason;
@@ -402,6 +413,91 @@ static void lost(void *userdata, const char *path, uint64_t lost_bytes) {
                 changed(agent, false);
 }
 
+/* --- from the socket --- */
+
+/* Before it is acknowledged. */
+static int keep(void *userdata) {
+        struct agent *agent = userdata;
+
+        return agent->has_failed ? -ECANCELED : state_save(agent->state);
+}
+
+static void put_parameter(struct json_writer *writer, struct buffer *name, const struct parameter *parameter) {
+        buffer_clear(name);
+        (void)buffer_append(name, parameter->name.data, parameter->name.size_bytes);
+        json_put_key(writer, buffer_string(name));
+        switch (parameter->kind) {
+        case PARAMETER_NUMBER: json_put_number(writer, parameter->number, 17); break;
+        case PARAMETER_TEXT: json_put_text(writer, parameter->text); break;
+        case PARAMETER_BOOLEAN: json_put_bool(writer, parameter->boolean); break;
+        case PARAMETER_NULL: json_put_null(writer); break;
+        }
+}
+
+static int take_parameters(void *userdata, const struct parameter *values, size_t n_values) {
+        struct agent *agent = userdata;
+        CLEANUP(buffer_release) struct buffer json = BUFFER_INIT(PARAMETERS_BYTES_MAX);
+        CLEANUP(buffer_release) struct buffer name = BUFFER_INIT(MESSAGE_NAME_BYTES_MAX + 1);
+        struct json_writer writer = JSON_WRITER_INIT(&json);
+        int r;
+
+        if (buffer_reserve(&name, MESSAGE_NAME_BYTES_MAX + 1) < 0)
+                return -ENOMEM;
+        json_put_open(&writer, '{');
+        for (size_t i = 0; i < n_values; i++)
+                put_parameter(&writer, &name, &values[i]);
+        json_put_close(&writer, '}');
+        if (writer.error < 0)
+                return writer.error == -ENOBUFS ? -E2BIG : writer.error;
+        r = identity_add_parameters(&agent->identity, buffer_string(&json));
+        if (r == 0)
+                r = identity_set(&agent->said_parameters, agent->identity.parameters);
+        if (r == 0)
+                changed(agent, false);
+        return r;
+}
+
+static void take_end(void *userdata, int exit_status, struct slice message) {
+        struct agent *agent = userdata;
+        struct record end = RECORD_EMPTY;
+
+        agent->facts.attempt.exit_said = exit_status < 0 ? 128 - exit_status : exit_status; /* as shells have it */
+        if (exit_status != 0 || message.size_bytes > 0)
+                log_info("the trainer says that it ended with exit status %d%s%.*s", exit_status, message.size_bytes ? ": " : "",
+                         (int)message.size_bytes, message.data ? message.data : "");
+        end.source = slice_from("agent.sock");
+        end.rank = SOURCE_SOCKET;
+        end.end = exit_status == 0;
+        if (end.end)
+                take_record(agent, &end);
+        else
+                changed(agent, false);
+}
+
+static void take_dropped(void *userdata, uint64_t n) {
+        struct agent *agent = userdata;
+
+        if (agent->facts.agent.dropped == 0)
+                log_warning("a client of the socket had no room for %llu of its reports: they are counted as dropped",
+                            (unsigned long long)n);
+        agent->facts.agent.dropped += n;
+        state_changed(agent->state);
+}
+
+static void write_stop_file(struct agent *agent) {
+        int r = stop_file_write(agent->stop_path, agent->stop_reason ? agent->stop_reason : "");
+
+        if (r < 0 && r != -ENOENT)
+                log_warning("%s: cannot be written: %s; a trainer that looks for it does not learn of the stop", agent->stop_path,
+                            strerror(-r));
+}
+
+/* One that an earlier run left in the directory would stop this one. */
+static void remove_old_stop_file(struct agent *agent) {
+        if (!state_is_restored(agent->state) && unlink(agent->stop_path) == 0)
+                log_info("%s: is of an earlier run, and was removed", agent->stop_path);
+}
+
 /* --- from the API server --- */
 
 static void learned(void *userdata) {
@@ -470,6 +566,10 @@ static void stop_requested(void *userdata, const char *reason) {
         agent->stop_is_requested = true;
         (void)identity_set(&agent->stop_reason, reason);
         log_info("a stop was requested%s%s", *reason ? ": " : "", reason);
+        if (agent->stop_path)
+                write_stop_file(agent);
+        if (agent->socket)
+                socket_stop(agent->socket, agent->stop_reason ? agent->stop_reason : "", NAN);
 }
 
 /* --- the end --- */
@@ -500,6 +600,12 @@ static void publish_end(struct agent *agent) {
                 finished(agent, 0);
 }
 
+/* Whether the Job tries again only a server knows. */
+static enum phase take_said_exit(struct agent *agent) {
+        agent->facts.attempt.exit_code = agent->facts.attempt.exit_said;
+        return agent->api ? PHASE_INTERRUPTED : PHASE_FAILED;
+}
+
 /* What the API server knows of the end comes first; then what the trainer itself said. */
 static void take_outcome(void *userdata, enum phase phase, int exit_code, int restarts,
                          const char *reason) {
@@ -512,6 +618,8 @@ static void take_outcome(void *userdata, enum phase phase, int exit_code, int re
         agent->facts.attempt.reason = reason ? agent->exit_reason : NULL;
         if (agent->stop_is_requested && exit_code <= 0)
                 phase = PHASE_STOPPED;
+        else if (exit_code < 0 && agent->facts.attempt.exit_said > 0)
+                phase = take_said_exit(agent);
         else if (exit_code < 0 && fold_ended(agent->fold))
                 phase = PHASE_SUCCEEDED;
         agent->facts.phase = phase;
@@ -535,6 +643,8 @@ static void on_drain_timer(void *userdata) {
         }
         if (agent->tail)
                 tail_finish(agent->tail);
+        if (agent->socket)
+                socket_finish(agent->socket);
         if (!agent->has_failed)
                 ask_for_outcome(agent);
 }
@@ -711,7 +821,7 @@ static void set_facts(struct agent *agent) {
                 .output_path = agent->identity.output_path,
                 .attempt = { .job_uid = agent->identity.job_uid, .pod_name = agent->identity.pod,
                              .pod_uid = agent->identity.pod_uid, .number = agent->options->to ? 1 : 0,
-                             .exit_code = -1, .restarts = -1 },
+                             .exit_code = -1, .restarts = -1, .exit_said = -1 },
                 .agent = { .version = EXPERIMENTS_VERSION },
         };
 }
@@ -738,6 +848,7 @@ static int set_up_tail(struct agent *agent) {
                 .n_places = options->n_metrics,
                 .own = agent->own,
                 .n_own = options->to ? 2 : 1,
+                .own_file = agent->stop_path,
                 .filters = options->filters,
                 .sink = &agent->sink,
                 .follow_symlinks = options->follow_symlinks,
@@ -810,16 +921,72 @@ static int set_up_api(struct agent *agent) {
         return r == 0 ? api_new(&agent->api, &config) : r;
 }
 
+/* A path that is asked for; NULL: none. */
+static int set_path(char **place, const char *directory, const char *name) {
+        return asprintf(place, "%s/%s", directory, name) < 0 ? -ENOMEM : 0;
+}
+
+static int set_socket_paths(struct agent *agent) {
+        const struct options *options = agent->options;
+        int r = set_path(&agent->stop_path, options->dir, "stop");
+
+        if (r == 0)
+                r = set_path(&agent->datagram_path, options->dir, "agent.dgram");
+        if (r == 0 && options->socket)
+                r = identity_set(&agent->socket_path, options->socket);
+        else if (r == 0)
+                r = set_path(&agent->socket_path, options->dir, "agent.sock");
+        if (r == 0 && agent->identity.namespace_name)
+                r = set_path(&agent->result_name, agent->identity.namespace_name, agent->identity.job);
+        else if (r == 0)
+                r = identity_set(&agent->result_name, agent->identity.job);
+        return r;
+}
+
+static int set_up_reports(struct agent *agent) {
+        int r = set_socket_paths(agent);
+
+        if (r == 0)
+                r = decoder_new(&agent->decoder);
+        return r == 0 ? clients_new(&agent->clients) : r;
+}
+
+/* Files are followed without it, too; what was asked for has to be. */
+static int set_up_socket(struct agent *agent) {
+        const struct options *options = agent->options;
+        struct socket_config config = {
+                .path = agent->socket_path,
+                .datagram_path = agent->datagram_path,
+                .mode = 0666,
+                .host = { .decoder = agent->decoder, .clients = agent->clients, .source = SLICE("agent.sock"),
+                          .sink = &agent->sink, .take_parameters = take_parameters, .take_end = take_end,
+                          .take_dropped = take_dropped, .userdata = agent, .agent = EXPERIMENTS_VERSION,
+                          .job = agent->identity.job, .result = agent->result_name, .stop = { .deadline_s = NAN } },
+                .keep = keep,
+                .userdata = agent,
+        };
+        int r;
+
+        remove_old_stop_file(agent);
+        if (options->socket && strcmp(options->socket, "none") == 0)
+                return 0;
+        r = socket_new(&agent->socket, agent->loop, &config);
+        return r != -ENAMETOOLONG ? r : options->socket ? EXIT_USAGE : 0;
+}
+
 static bool is_published(const struct options *options) {
         return !options->completion_index || strcmp(options->completion_index, "0") == 0;
 }
 
 static int set_up_state(struct agent *agent) {
-        struct state_parts parts = { .identity = &agent->identity, .fold = agent->fold, .facts = &agent->facts };
+        struct state_parts parts = { .identity = &agent->identity, .fold = agent->fold, .facts = &agent->facts,
+                                     .clients = agent->clients, .said_parameters = &agent->said_parameters };
         int r = state_new(&agent->state, agent->loop, agent->options->state, agent->options->dir);
 
         if (r == 0)
                 r = state_read(agent->state, &parts);
+        if (r == 0 && agent->said_parameters)
+                r = identity_add_parameters(&agent->identity, agent->said_parameters);
         agent->is_replacement = r == 0 && state_is_of_another_pod(agent->state);
         return r < 0 && r != -ENOMEM ? EXIT_USAGE : r;
 }
@@ -834,9 +1001,13 @@ static int set_up(struct agent *agent) {
                 return 0;
         }
         if (r == 0)
+                r = set_up_reports(agent);
+        if (r == 0)
                 r = set_up_state(agent);
         if (r == 0)
                 r = set_up_tail(agent);
+        if (r == 0)
+                r = set_up_socket(agent);
         if (r == 0 && options->to)
                 r = loop_timer_new(&agent->file_timer, agent->loop, on_file_timer, agent);
         if (r == 0 && (options->server || !options->to))
@@ -884,6 +1055,9 @@ struct agent *agent_free(struct agent *agent) {
         restarts_free(agent->restarts);
         api_free(agent->api);
         kube_free(agent->kube);
+        socket_free(agent->socket);
+        clients_free(agent->clients);
+        decoder_free(agent->decoder);
         tail_free(agent->tail);
         state_free(agent->state);
         loop_timer_free(agent->file_timer);
@@ -892,6 +1066,11 @@ struct agent *agent_free(struct agent *agent) {
         fold_free(agent->fold);
         buffer_release(&agent->file);
         identity_release(&agent->identity);
+        free(agent->socket_path);
+        free(agent->datagram_path);
+        free(agent->stop_path);
+        free(agent->result_name);
+        free(agent->said_parameters);
         free(agent->exit_reason);
         free(agent->stop_reason);
         loop_free(agent->loop);

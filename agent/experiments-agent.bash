@@ -1,7 +1,7 @@
 # Completion of experiments-agent in bash.
 _experiments_agent() {
         local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
-        local flags="--dir --metrics --filter --to --state --server --ca-file --token-file --client-cert --client-key
+        local flags="--dir --metrics --filter --to --state --socket --server --ca-file --token-file --client-cert --client-key
                 --namespace --job --output --interval --grace --axis --aggregate --objective --owner --follow-symlinks --watch
                 --verbose --log-format --help --version"
 

@@ -42,6 +42,7 @@ struct option_row {
 
 TEXT_OPTION(dir)
 TEXT_OPTION(state)
+TEXT_OPTION(socket)
 TEXT_OPTION(to)
 TEXT_OPTION(ca_file)
 TEXT_OPTION(token_file)
@@ -273,6 +274,8 @@ static const struct option_row rows[] = {
           "publish as a file: DIR/JOB.json, ready for kubectl apply" },
         { "state", 0, "DIR", "EXPERIMENTS_STATE", NULL, apply_state,
           "keep in DIR what a restart goes on with (default: .agent in --dir)" },
+        { "socket", 0, "PATH", "EXPERIMENTS_SOCKET", NULL, apply_socket,
+          "take reports on this socket; none: on none (default: agent.sock in --dir)" },
         { "server", 's', "URL", "EXPERIMENTS_SERVER", NULL, apply_server,
           "publish to this API server (default: the pod's cluster)" },
         { "ca-file", 0, "FILE", "EXPERIMENTS_CA_FILE", NULL, apply_ca_file,

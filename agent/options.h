@@ -27,6 +27,7 @@ struct options {
         struct filters *filters; /* owned; NULL: none */
 
         const char *to, *state;
+        const char *socket; /* "none": none; NULL: agent.sock in dir */
         const char *server, *ca_file, *token_file, *client_cert, *client_key;
         const char *namespace_name, *job;
         const char *output;

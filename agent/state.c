@@ -196,7 +196,39 @@ static State__Facts facts_of(const struct result_facts *facts) {
         kept.rejected_before = facts->before.rejected;
         kept.lost_bytes_before = facts->before.lost_bytes;
         kept.before_is_ours = facts->before.is_ours;
+        kept.exit_said = (uint32_t)(facts->attempt.exit_said + 1);
+        kept.dropped = facts->agent.dropped;
         return kept;
+}
+
+static void free_clients(State__State *message) {
+        for (size_t i = 0; i < message->n_clients; i++)
+                free(message->clients[i]);
+        free(message->clients);
+}
+
+/* Who said nothing that counted is not worth a place. */
+static int put_clients(const struct clients *clients, State__State *message) {
+        size_t n = clients_count(clients);
+
+        message->clients = n > 0 ? calloc(n, sizeof(*message->clients)) : NULL;
+        if (n > 0 && !message->clients)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                const struct client *client = clients_at(clients, i);
+                State__Client *kept = client->last > 0 ? malloc(sizeof(*kept)) : NULL;
+
+                if (!kept && client->last > 0)
+                        return -ENOMEM;
+                if (!kept)
+                        continue;
+                state__client__init(kept);
+                kept->id = text_of(client->id);
+                kept->kept = client->last;
+                kept->seen_us = client->seen_us;
+                message->clients[message->n_clients++] = kept;
+        }
+        return 0;
 }
 
 static int put_run(struct state *state, struct buffer *out) {
@@ -204,6 +236,7 @@ static int put_run(struct state *state, struct buffer *out) {
         State__Facts facts = facts_of(state->parts.facts);
         State__Published published;
         State__State message;
+        int r;
 
         state__published__init(&published);
         state__state__init(&message);
@@ -214,7 +247,12 @@ static int put_run(struct state *state, struct buffer *out) {
         published.uid = text_of(state->uid);
         published.resource_version = text_of(state->resource_version);
         message.published = state->uid ? &published : NULL;
-        return pack(&message.base, out);
+        message.parameters = text_of(*state->parts.said_parameters);
+        r = put_clients(state->parts.clients, &message);
+        if (r == 0)
+                r = pack(&message.base, out);
+        free_clients(&message);
+        return r;
 }
 
 static int write_state(struct state *state) {
@@ -311,12 +349,28 @@ static void take_facts(struct state *state, const State__State *read) {
         facts->before.rejected = kept->rejected_before;
         facts->before.lost_bytes = kept->lost_bytes_before;
         facts->before.is_ours = kept->before_is_ours;
+        facts->agent.dropped = kept->dropped;
+        facts->attempt.exit_said = is_new_pod ? -1 : (int)kept->exit_said - 1;
         state->is_of_another_pod = is_new_pod;
         state->attempt = is_new_pod ? 0 : kept->attempt;
         facts->attempt.restarts = is_new_pod ? -1 : kept->restarts;
         /* Of another pod's attempt the server says which number is next, where there is one. */
         if (kept->attempt > 0 && (!is_new_pod || facts->attempt.number > 0))
                 facts->attempt.number = kept->attempt + is_new_pod;
+}
+
+static int take_clients(struct state *state, const State__State *read) {
+        struct client *client;
+        int r = 0;
+
+        for (size_t i = 0; i < read->n_clients && r == 0; i++) {
+                r = clients_get(state->parts.clients, slice_from(read->clients[i]->id), &client);
+                if (r < 0)
+                        break;
+                client->last = client->kept = read->clients[i]->kept;
+                client->seen_us = read->clients[i]->seen_us;
+        }
+        return r == -ENOMEM ? r : 0;
 }
 
 static int take_state(struct state *state, State__State *read) {
@@ -332,6 +386,11 @@ static int take_state(struct state *state, State__State *read) {
         if (r < 0)
                 return r;
         take_facts(state, read);
+        r = take_clients(state, read);
+        if (r == 0)
+                r = identity_set(state->parts.said_parameters, read->parameters);
+        if (r < 0)
+                return r;
         if (read->published)
                 state_note_published(state, read->published->uid, read->published->resource_version);
         log_info("%s: going on where the last agent was: %llu records of %zu files", state->directory,

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "loop/loop.h"
+#include "protocol/clients.h"
 #include "publish/identity.h"
 #include "result/fold.h"
 #include "result/result.h"
@@ -19,6 +20,8 @@ struct state_parts {
         struct fold *fold;
         struct tail *tail;
         struct result_facts *facts;
+        struct clients *clients;
+        char **said_parameters; /* that the trainer said on the socket: a JSON object, or NULL */
 };
 
 /* Keeps it in the directory given (by --state), else in .agent in dir, which is where one is as long as dir

@@ -102,6 +102,30 @@ int identity_parameters_from_environment(char *const *environment, char **ret_pa
 /* --- what the API knows --- */
 
 /* The annotation is text that somebody else wrote: it counts when it is a JSON object. */
+static void add_new_members(struct json_object *all, struct json_object *added) {
+        json_object_object_foreach(added, name, value)
+                if (!json_object_object_get_ex(all, name, NULL))
+                        json_object_object_add(all, name, json_object_get(value));
+}
+
+int identity_add_parameters(struct identity *identity, const char *json) {
+        struct json_object *added = json_tokener_parse(json);
+        struct json_object *all = identity->parameters ? json_tokener_parse(identity->parameters) : json_object_new_object();
+        const char *text;
+        int r = added && all ? 0 : -ENOMEM;
+
+        if (r == 0)
+                add_new_members(all, added);
+        text = r == 0 ? json_object_to_json_string_ext(all, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
+        if (r == 0 && !text)
+                r = -ENOMEM;
+        if (r == 0)
+                r = strlen(text) > IDENTITY_PARAMETERS_BYTES_MAX ? -E2BIG : identity_set(&identity->parameters, text);
+        json_object_put(added);
+        json_object_put(all);
+        return r;
+}
+
 static int learn_parameters(struct identity *identity, const char *annotation) {
         struct json_object *parsed;
         int r = 0;

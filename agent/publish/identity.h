@@ -38,6 +38,10 @@ int identity_set(char **place, const char *text);
  * when there are none. environment ends with NULL. 0, -ENOMEM, or -E2BIG past the bound. */
 int identity_parameters_from_environment(char *const *environment, char **ret_parameters);
 
+/* What the trainer itself says of its parameters, as a JSON object, joins those that are known and do not have that
+ * name. 0, -ENOMEM, or -E2BIG past the bound: then nothing was added. */
+int identity_add_parameters(struct identity *identity, const char *json);
+
 /* What the API's objects say; what is known already stays. 0, -ENOMEM, or -E2BIG when the
  * parameters are past the bound and were left out. */
 int identity_learn_job(struct identity *identity, struct json_object *job);

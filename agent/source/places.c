@@ -210,7 +210,7 @@ static void look_at_entry(struct tail *tail, const char *path, struct children *
                 look_at_directory(tail, path, &status, parent);
         else if (!S_ISREG(status.mode))
                 pass_over(tail, path, status.mode, "");
-        else if (is_unfinished(path))
+        else if (is_unfinished(path) || (tail->config.own_file && strcmp(path, tail->config.own_file) == 0))
                 return;
         else if (children)
                 children_add(children, path, &status);

@@ -26,6 +26,7 @@ struct tail_config {
         size_t n_places;
         const char *const *own;          /* directories that are ours and never a source */
         size_t n_own;
+        const char *own_file;            /* that we write ourselves; NULL: none */
         bool follow_symlinks;            /* also those in a searched directory that lead out of it */
         const struct filters *filters;   /* --filter; borrowed; NULL: none */
         const struct record_sink *sink;  /* borrowed */

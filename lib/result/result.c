@@ -329,7 +329,7 @@ static void put_agent(struct status *status) {
         put_text(status, "version", facts->agent.version);
         put_integer(status, "accepted", (int64_t)fold_accepted_in_all(status->fold), true);
         put_integer(status, "rejected", count_in_all(facts, facts->before.rejected, facts->agent.rejected), true);
-        put_integer(status, "dropped", (int64_t)count_left_out(status), true);
+        put_integer(status, "dropped", (int64_t)(count_left_out(status) + facts->agent.dropped), true);
         put_integer(status, "lostBytes", count_in_all(facts, facts->before.lost_bytes, facts->agent.lost_bytes), true);
         json_put_key(&status->writer, "notes");
         json_put_open(&status->writer, '[');

@@ -53,6 +53,7 @@ struct result_facts {
                 int number;        /* from 1; 0: not known */
                 int exit_code;     /* -1: not known */
                 int restarts;      /* -1: not known */
+                int exit_said;     /* exit status as the trainer itself said it; -1: it said none */
         } attempt;
         struct {
                 bool reporting;
@@ -68,6 +69,7 @@ struct result_facts {
         struct {
                 const char *version;
                 uint64_t rejected, lost_bytes;
+                uint64_t dropped;      /* reports that clients of the socket had no room for */
                 const char *notes[RESULT_NOTES_MAX];
                 size_t n_notes;
         } agent;

@@ -1,0 +1,590 @@
+#include "protocol/conversation.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "formats/jsonl.h"
+#include "formats/lines.h"
+#include "formats/stream.h"
+
+enum {
+        LENGTH_BYTES = 4,             /* before a frame */
+        ANSWERS_BYTES_MAX = 32 * 1024,
+        NEWEST_BYTES_MAX = 1024,      /* of answers that wait, before one more kept joins them */
+        REJECTED_MAX = 16,            /* that wait for a client that does not read */
+        RANK_BYTES = sizeof("rank65535/"),
+};
+
+enum framing { FRAMING_NOT_KNOWN, FRAMING_JSON, FRAMING_PROTOBUF, FRAMING_LOST };
+
+struct conversation {
+        struct conversation_host *host;
+        void *connection;
+        enum framing framing;
+        bool is_skipping;       /* the rest of a line that is too long */
+        struct buffer pending;  /* an unfinished message */
+        uint64_t n_messages;
+
+        struct client *client;  /* NULL: no hello was accepted */
+        struct hello hello;     /* its numbers; the texts are gone */
+        uint64_t last;          /* number on this connection */
+
+        struct stream *stream;  /* of lines as in a metrics file; NULL: none came yet */
+        struct record_sink sink;
+        struct fault line_fault;
+        bool has_line_fault;
+
+        struct buffer names;    /* of metrics of other ranks */
+        struct metric *metrics;
+        size_t metrics_capacity;
+
+        size_t unkept_bytes;
+        bool is_pinged;         /* since that was last so */
+        bool kept_is_due, stop_is_due;
+        uint64_t kept_sent;
+        unsigned n_rejected;    /* in answers */
+        struct buffer answers;
+};
+
+/* --- answers --- */
+
+static enum encoding encoding_of(const struct conversation *conversation) {
+        return conversation->framing == FRAMING_PROTOBUF ? ENCODING_PROTOBUF : ENCODING_JSON;
+}
+
+static void put_answer(struct conversation *conversation, const struct answer *answer) {
+        (void)answer_put(&conversation->answers, encoding_of(conversation), answer);
+}
+
+static void put_rejected(struct conversation *conversation, const struct fault *fault) {
+        struct answer answer = { .kind = ANSWER_REJECTED, .number = fault->number, .fault = fault };
+
+        if (conversation->n_rejected++ < REJECTED_MAX)
+                put_answer(conversation, &answer);
+}
+
+static void put_welcome(struct conversation *conversation) {
+        const struct conversation_host *host = conversation->host;
+        struct answer answer = { .kind = ANSWER_WELCOME, .number = conversation->client->kept };
+
+        answer.welcome.agent = host->agent;
+        answer.welcome.job = host->job;
+        answer.welcome.result = host->result;
+        answer.welcome.stop = host->stop;
+        if (conversation->hello.no_stop)
+                answer.welcome.stop.is_requested = false;
+        conversation->kept_sent = conversation->client->kept;
+        conversation->stop_is_due = false;
+        put_answer(conversation, &answer);
+}
+
+/* Only the newest is meant, so one is put when those before it are on their way. */
+static void put_kept(struct conversation *conversation) {
+        uint64_t kept = conversation->client ? conversation->client->kept : 0;
+        struct answer answer = { .kind = ANSWER_KEPT, .number = kept };
+        bool is_news = conversation->client && !conversation->hello.no_kept && kept > conversation->kept_sent;
+
+        if (!conversation->kept_is_due && !is_news)
+                return;
+        conversation->kept_is_due = false;
+        conversation->kept_sent = kept;
+        put_answer(conversation, &answer);
+}
+
+static void put_stop(struct conversation *conversation) {
+        struct answer answer = { .kind = ANSWER_STOP, .stop = conversation->host->stop };
+
+        if (!conversation->stop_is_due)
+                return;
+        conversation->stop_is_due = false;
+        put_answer(conversation, &answer);
+}
+
+/* --- rejecting --- */
+
+/* It counts, and is in the log with its place; the client is told. */
+static void reject(struct conversation *conversation, const struct fault *fault, struct slice text) {
+        const struct conversation_host *host = conversation->host;
+        struct reject told = { .source = host->source, .line = conversation->n_messages, .text = text,
+                               .expected = fault->message };
+
+        host->sink->take_reject(host->sink->userdata, &told);
+        put_rejected(conversation, fault);
+}
+
+static void lose_framing(struct conversation *conversation, const struct fault *fault, struct slice text) {
+        reject(conversation, fault, text);
+        conversation->framing = FRAMING_LOST;
+        buffer_release(&conversation->pending);
+}
+
+void conversation_refuse(struct conversation *conversation, const char *code, const char *message) {
+        struct fault fault;
+
+        fault_set(&fault, 0, code, "%s", message);
+        lose_framing(conversation, &fault, (struct slice){ 0 });
+}
+
+/* --- hello --- */
+
+static bool is_taken(const struct conversation *conversation, const struct client *client, const struct hello *hello) {
+        return client->connection && client->connection != conversation->connection &&
+               (hello->pid == 0 || client->pid != hello->pid);
+}
+
+/* "" or the code of what was wrong. */
+static const char *meet_client(struct conversation *conversation, const struct hello *hello) {
+        struct conversation_host *host = conversation->host;
+        struct client *client = NULL;
+        int r = clients_get(host->clients, hello->client, &client);
+
+        if (r < 0)
+                return "too-many-clients";
+        if (is_taken(conversation, client, hello))
+                return "client-id-taken";
+        if (client->connection)
+                host->take_over(host->userdata, client->connection);
+        client->connection = conversation->connection;
+        client->pid = hello->pid;
+        client->seen_us = host->now_us;
+        conversation->client = client;
+        conversation->hello = *hello;
+        conversation->hello.client = conversation->hello.program = (struct slice){ 0 };
+        return "";
+}
+
+static void take_hello(struct conversation *conversation, const struct hello *hello, struct slice text) {
+        struct fault fault;
+        const char *code;
+
+        if (conversation->client) {
+                fault_set(&fault, 0, "hello-repeated", "hello: expected once a connection; the first one stays");
+                reject(conversation, &fault, text);
+                return;
+        }
+        if (hello->version != PROTOCOL_VERSION) {
+                fault_set(&fault, 0, "version-not-spoken", "hello.version: expected 1, the version that this agent speaks, not %u",
+                          hello->version);
+                reject(conversation, &fault, text);
+                return;
+        }
+        code = meet_client(conversation, hello);
+        if (!*code) {
+                put_welcome(conversation);
+                return;
+        }
+        fault_set(&fault, 0, code, "hello.client: %s",
+                  strcmp(code, "client-id-taken") == 0 ? "expected an id of its own; another process is connected with this one"
+                                                       : "expected fewer clients; so many are remembered that no room is left");
+        reject(conversation, &fault, text);
+}
+
+/* --- reports --- */
+
+/* What ranks above 0 say is published under names of their own. */
+static int put_rank_before_names(struct conversation *conversation, struct record *record) {
+        char prefix[RANK_BYTES];
+        size_t size = (size_t)snprintf(prefix, sizeof(prefix), "rank%u/", conversation->hello.rank), at = 0;
+        int r = 0;
+
+        if (record->n_metrics > conversation->metrics_capacity) {
+                struct metric *metrics = reallocarray(conversation->metrics, record->n_metrics, sizeof(*metrics));
+
+                if (!metrics)
+                        return -ENOMEM;
+                conversation->metrics = metrics;
+                conversation->metrics_capacity = record->n_metrics;
+        }
+        buffer_clear(&conversation->names);
+        for (size_t i = 0; i < record->n_metrics && r == 0; i++) {
+                r = buffer_append(&conversation->names, prefix, size);
+                if (r == 0)
+                        r = buffer_append(&conversation->names, record->metrics[i].name.data, record->metrics[i].name.size_bytes);
+        }
+        for (size_t i = 0; i < record->n_metrics && r == 0; i++) {
+                size_t n = size + record->metrics[i].name.size_bytes;
+
+                conversation->metrics[i] = (struct metric){ { conversation->names.data + at, n }, record->metrics[i].value };
+                at += n;
+        }
+        record->metrics = conversation->metrics;
+        return r;
+}
+
+static int take_record(struct conversation *conversation, const struct record *said) {
+        const struct conversation_host *host = conversation->host;
+        struct record record = *said;
+        int r = 0;
+
+        record.source = host->source;
+        record.rank = SOURCE_SOCKET;
+        record.line = conversation->n_messages;
+        if (conversation->hello.rank > 0 && record.n_metrics > 0)
+                r = put_rank_before_names(conversation, &record);
+        if (r == 0)
+                host->sink->take_record(host->sink->userdata, &record);
+        return r;
+}
+
+/* --- lines as in a metrics file --- */
+
+static void take_line_record(void *userdata, const struct record *record) {
+        (void)take_record(userdata, record);
+}
+
+static void take_line_reject(void *userdata, const struct reject *reject) {
+        struct conversation *conversation = userdata;
+
+        fault_set(&conversation->line_fault, 0, "not-understood", "column %zu: expected %s", reject->column, reject->expected);
+        conversation->has_line_fault = true;
+}
+
+static int open_stream(struct conversation *conversation) {
+        struct stream_config config = { .source = conversation->host->source, .format = &format_jsonl, .sink = &conversation->sink };
+
+        if (conversation->stream)
+                return 0;
+        conversation->sink = (struct record_sink){ conversation, take_line_record, take_line_reject, NULL };
+        return stream_new(&conversation->stream, &config);
+}
+
+static int take_line(struct conversation *conversation, struct slice line) {
+        uint64_t before;
+        int r = open_stream(conversation);
+
+        if (r < 0)
+                return r;
+        before = stream_counts(conversation->stream).records;
+        conversation->has_line_fault = false;
+        r = stream_push(conversation->stream, line);
+        if (r == 0)
+                r = stream_push(conversation->stream, SLICE("\n"));
+        if (r == 0 && !conversation->has_line_fault && stream_counts(conversation->stream).records == before) {
+                fault_set(&conversation->line_fault, 0, "not-understood", "expected a metric, an epoch or a step in the line");
+                conversation->has_line_fault = true;
+        }
+        if (r == 0 && conversation->has_line_fault)
+                reject(conversation, &conversation->line_fault, line);
+        return r;
+}
+
+/* --- numbers --- */
+
+enum turn { TURN_NEW, TURN_AGAIN, TURN_REJECTED };
+
+/* Is a message with that number to be counted? */
+static enum turn take_number(struct conversation *conversation, uint64_t number, struct slice text) {
+        struct client *client = conversation->client;
+        struct fault fault;
+
+        if (number == 0)
+                return TURN_NEW;
+        if (!client) {
+                fault_set(&fault, number, "hello-expected", "number: expected a hello, which was accepted, before it");
+                reject(conversation, &fault, text);
+                return TURN_REJECTED;
+        }
+        if (number <= conversation->last) {
+                fault_set(&fault, number, "number-not-rising", "number: expected more than %llu, the one before it",
+                          (unsigned long long)conversation->last);
+                reject(conversation, &fault, text);
+                return TURN_REJECTED;
+        }
+        conversation->last = number;
+        if (number <= client->last)
+                return TURN_AGAIN;
+        if (number > client->last + 1)
+                conversation->host->take_dropped(conversation->host->userdata, number - client->last - 1);
+        client->last = number;
+        client->seen_us = conversation->host->now_us;
+        return TURN_NEW;
+}
+
+/* --- messages --- */
+
+static int take_parameters(struct conversation *conversation, const struct message *message, struct slice text) {
+        const struct conversation_host *host = conversation->host;
+        int r = host->take_parameters(host->userdata, message->parameters.values, message->parameters.n_values);
+        struct fault fault;
+
+        if (r != -E2BIG)
+                return r;
+        fault_set(&fault, message->number, "parameters-too-long",
+                  "parameters.values: expected fewer; all of the run's together are too long to be published");
+        reject(conversation, &fault, text);
+        return 0;
+}
+
+static int take_counted(struct conversation *conversation, const struct message *message, struct slice text) {
+        const struct conversation_host *host = conversation->host;
+
+        if (take_number(conversation, message->number, text) != TURN_NEW)
+                return 0;
+        if (message->kind == MESSAGE_REPORT)
+                return take_record(conversation, &message->report);
+        if (message->kind == MESSAGE_PARAMETERS)
+                return take_parameters(conversation, message, text);
+        if (conversation->hello.rank == 0)
+                host->take_end(host->userdata, message->end.exit_status, message->end.message);
+        return 0;
+}
+
+static int take_message(struct conversation *conversation, const struct message *message, struct slice text) {
+        switch (message->kind) {
+        case MESSAGE_HELLO:
+                take_hello(conversation, &message->hello, text);
+                return 0;
+        case MESSAGE_REPORT:
+        case MESSAGE_PARAMETERS:
+        case MESSAGE_END:
+                return take_counted(conversation, message, text);
+        case MESSAGE_PING:
+                conversation->is_pinged = true;
+                return 0;
+        case MESSAGE_NESTED:
+                return conversation->client ? 0 : take_line(conversation, text);
+        case MESSAGE_LINE:
+                return take_line(conversation, text);
+        case MESSAGE_UNKNOWN:
+                break;
+        }
+        return 0;
+}
+
+/* A message that is rejected is dealt with: its number is not sent again. */
+static int take_bytes(struct conversation *conversation, struct slice bytes) {
+        struct message message;
+        struct fault fault;
+        int r = decoder_take(conversation->host->decoder, encoding_of(conversation), bytes, &message, &fault);
+
+        conversation->n_messages++;
+        conversation->unkept_bytes += bytes.size_bytes + 1;
+        if (r < 0)
+                return r;
+        if (r == DECODING_DONE)
+                return take_message(conversation, &message, bytes);
+        if (fault.number == 0 || take_number(conversation, fault.number, bytes) == TURN_NEW)
+                reject(conversation, &fault, bytes);
+        return 0;
+}
+
+/* --- framing --- */
+
+static int keep_pending(struct conversation *conversation, struct slice bytes) {
+        return bytes.size_bytes > 0 ? buffer_append(&conversation->pending, bytes.data, bytes.size_bytes) : 0;
+}
+
+static struct slice behind(struct slice bytes, size_t n) {
+        return (struct slice){ bytes.data + n, bytes.size_bytes - n };
+}
+
+static void reject_long(struct conversation *conversation, size_t size, bool is_lost) {
+        struct fault fault;
+
+        fault_set(&fault, 0, "message-too-long", "expected at most %d bytes, not %zu%s", MESSAGE_BYTES_MAX, size,
+                  is_lost ? "; the connection is closed" : " or more; the line is skipped");
+        if (is_lost)
+                lose_framing(conversation, &fault, (struct slice){ 0 });
+        else
+                reject(conversation, &fault, (struct slice){ 0 });
+}
+
+static int take_whole_line(struct conversation *conversation, struct slice line) {
+        if (line.size_bytes > 0 && line.data[line.size_bytes - 1] == '\r')
+                line.size_bytes--;
+        if (line.size_bytes > MESSAGE_BYTES_MAX) {
+                reject_long(conversation, line.size_bytes, false);
+                return 0;
+        }
+        line = line_trim(line, false);
+        return line.size_bytes > 0 ? take_bytes(conversation, line) : 0;
+}
+
+/* Up to the newline, or all that is there. Returns what was taken of bytes, or -ENOMEM. */
+static ssize_t take_json(struct conversation *conversation, struct slice bytes, bool final) {
+        const char *newline = memchr(bytes.data, '\n', bytes.size_bytes);
+        size_t n = newline ? (size_t)(newline - bytes.data) : bytes.size_bytes;
+        struct slice part = { bytes.data, n };
+        bool is_whole = newline || final;
+        int r = 0;
+
+        if (!conversation->is_skipping && conversation->pending.size_bytes + n > MESSAGE_BYTES_MAX + 1) {
+                reject_long(conversation, conversation->pending.size_bytes + n, false);
+                buffer_release(&conversation->pending);
+                conversation->is_skipping = true;
+        }
+        if (conversation->is_skipping) {
+                conversation->is_skipping = !newline;
+        } else if (conversation->pending.size_bytes == 0 && is_whole) {
+                r = take_whole_line(conversation, part);
+        } else {
+                r = keep_pending(conversation, part);
+                if (r == 0 && is_whole) {
+                        r = take_whole_line(conversation, buffer_slice(&conversation->pending));
+                        buffer_release(&conversation->pending);
+                }
+        }
+        return r < 0 ? r : (ssize_t)(n + (newline != NULL));
+}
+
+static size_t frame_size(const char *data) {
+        const unsigned char *bytes = (const unsigned char *)data;
+
+        return (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
+}
+
+/* Fills pending up to size_bytes. Is it there? */
+static int gather(struct conversation *conversation, struct slice *bytes, size_t size_bytes) {
+        size_t n = size_bytes > conversation->pending.size_bytes ? size_bytes - conversation->pending.size_bytes : 0;
+        int r;
+
+        if (n > bytes->size_bytes)
+                n = bytes->size_bytes;
+        r = keep_pending(conversation, (struct slice){ bytes->data, n });
+        *bytes = behind(*bytes, n);
+        return r < 0 ? r : conversation->pending.size_bytes >= size_bytes;
+}
+
+static int take_frame(struct conversation *conversation, struct slice frame) {
+        return frame.size_bytes > 0 ? take_bytes(conversation, frame) : 0;
+}
+
+/* A frame that is there in one piece is looked at where it lies. */
+static ssize_t take_protobuf(struct conversation *conversation, struct slice bytes) {
+        struct slice rest = bytes;
+        size_t size;
+        int r;
+
+        if (conversation->pending.size_bytes == 0 && bytes.size_bytes >= LENGTH_BYTES &&
+            (size = frame_size(bytes.data)) <= MESSAGE_BYTES_MAX && bytes.size_bytes - LENGTH_BYTES >= size) {
+                r = take_frame(conversation, (struct slice){ bytes.data + LENGTH_BYTES, size });
+                return r < 0 ? r : (ssize_t)(LENGTH_BYTES + size);
+        }
+        r = gather(conversation, &rest, LENGTH_BYTES);
+        if (r <= 0)
+                return r < 0 ? r : (ssize_t)bytes.size_bytes;
+        size = frame_size(conversation->pending.data);
+        if (size > MESSAGE_BYTES_MAX) {
+                reject_long(conversation, size, true);
+                return (ssize_t)bytes.size_bytes;
+        }
+        r = gather(conversation, &rest, LENGTH_BYTES + size);
+        if (r > 0) {
+                r = take_frame(conversation, behind(buffer_slice(&conversation->pending), LENGTH_BYTES));
+                buffer_release(&conversation->pending);
+        }
+        return r < 0 ? r : (ssize_t)(bytes.size_bytes - rest.size_bytes);
+}
+
+static void choose_framing(struct conversation *conversation, struct slice bytes) {
+        struct fault fault;
+
+        if (bytes.data[0] == '{')
+                conversation->framing = FRAMING_JSON;
+        else if (bytes.data[0] == '\0')
+                conversation->framing = FRAMING_PROTOBUF;
+        if (conversation->framing != FRAMING_NOT_KNOWN)
+                return;
+        fault_set(&fault, 0, "wrong-first-byte", "expected { (JSON lines) or 0x00 (protobuf) first, not 0x%02x",
+                  (unsigned char)bytes.data[0]);
+        lose_framing(conversation, &fault, (struct slice){ bytes.data, bytes.size_bytes < 80 ? bytes.size_bytes : 80 });
+}
+
+static void end_cut_off(struct conversation *conversation) {
+        struct fault fault;
+
+        if (conversation->framing != FRAMING_PROTOBUF || conversation->pending.size_bytes == 0)
+                return;
+        fault_set(&fault, 0, "malformed", "expected the rest of a frame; the connection ended after %zu bytes of it",
+                  conversation->pending.size_bytes);
+        lose_framing(conversation, &fault, (struct slice){ 0 });
+}
+
+int conversation_push(struct conversation *conversation, struct slice bytes, bool final) {
+        if (conversation->framing == FRAMING_NOT_KNOWN && bytes.size_bytes > 0)
+                choose_framing(conversation, bytes);
+        while (bytes.size_bytes > 0 && conversation->framing != FRAMING_LOST) {
+                ssize_t n = conversation->framing == FRAMING_JSON ? take_json(conversation, bytes, false)
+                                                                  : take_protobuf(conversation, bytes);
+
+                if (n < 0)
+                        return (int)n;
+                bytes = behind(bytes, (size_t)n);
+        }
+        if (final && conversation->framing == FRAMING_JSON && conversation->pending.size_bytes > 0) {
+                ssize_t n = take_json(conversation, SLICE(""), true);
+
+                if (n < 0)
+                        return (int)n;
+        }
+        if (final)
+                end_cut_off(conversation);
+        return conversation->framing == FRAMING_LOST ? CONVERSATION_IS_OVER : CONVERSATION_GOES_ON;
+}
+
+size_t conversation_pending_bytes(const struct conversation *conversation) {
+        return conversation->pending.size_bytes;
+}
+
+/* --- keeping and stopping --- */
+
+size_t conversation_unkept_bytes(const struct conversation *conversation) {
+        return conversation->unkept_bytes;
+}
+
+void conversation_kept(struct conversation *conversation) {
+        conversation->unkept_bytes = 0;
+        conversation->kept_is_due = conversation->kept_is_due || conversation->is_pinged;
+        conversation->is_pinged = false;
+}
+
+void conversation_stop(struct conversation *conversation) {
+        conversation->stop_is_due = conversation->client && !conversation->hello.no_stop;
+}
+
+struct slice conversation_answers(struct conversation *conversation) {
+        if (conversation->answers.size_bytes < NEWEST_BYTES_MAX) {
+                put_kept(conversation);
+                put_stop(conversation);
+        }
+        return buffer_slice(&conversation->answers);
+}
+
+void conversation_sent(struct conversation *conversation, size_t size_bytes) {
+        buffer_consume(&conversation->answers, size_bytes);
+        if (conversation->answers.size_bytes == 0)
+                conversation->n_rejected = 0;
+}
+
+/* --- the conversation as a whole --- */
+
+int conversation_new(struct conversation **ret_conversation, struct conversation_host *host, void *connection) {
+        struct conversation *conversation = calloc(1, sizeof(*conversation));
+
+        if (!conversation)
+                return -ENOMEM;
+        conversation->host = host;
+        conversation->connection = connection;
+        conversation->pending = BUFFER_INIT(MESSAGE_BYTES_MAX + LENGTH_BYTES);
+        conversation->answers = BUFFER_INIT(ANSWERS_BYTES_MAX);
+        conversation->names = BUFFER_INIT((size_t)MESSAGE_METRICS_MAX * (MESSAGE_NAME_BYTES_MAX + RANK_BYTES));
+        *ret_conversation = conversation;
+        return 0;
+}
+
+struct conversation *conversation_free(struct conversation *conversation) {
+        if (!conversation)
+                return NULL;
+        if (conversation->client && conversation->client->connection == conversation->connection)
+                conversation->client->connection = NULL;
+        stream_free(conversation->stream);
+        buffer_release(&conversation->pending);
+        buffer_release(&conversation->answers);
+        buffer_release(&conversation->names);
+        free(conversation->metrics);
+        free(conversation);
+        return NULL;
+}
