@@ -376,6 +376,8 @@ static void looked(void *userdata) {
         struct agent *agent = userdata;
         char before[sizeof(agent->message)];
 
+        if (agent->socket && !agent->is_ending)
+                socket_looked(agent->socket);
         if (agent->is_ending || fold_accepted(agent->fold) > 0)
                 return;
         memcpy(before, agent->message, sizeof(before));

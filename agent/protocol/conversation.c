@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "formats/jsonl.h"
@@ -108,8 +109,9 @@ static void put_stop(struct conversation *conversation) {
 /* It counts, and is in the log with its place; the client is told. */
 static void reject(struct conversation *conversation, const struct fault *fault, struct slice text) {
         const struct conversation_host *host = conversation->host;
+        const char *expected = strstr(fault->message, "expected ");
         struct reject told = { .source = host->source, .line = conversation->n_messages, .text = text,
-                               .expected = fault->message };
+                               .expected = expected ? expected + strlen("expected ") : fault->message };
 
         host->sink->take_reject(host->sink->userdata, &told);
         put_rejected(conversation, fault);

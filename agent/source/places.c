@@ -83,6 +83,11 @@ static const char *kind_of(mode_t mode) {
 }
 
 static void pass_over(struct tail *tail, const char *path, mode_t mode, const char *why) {
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+        /* Our own are no news. */
+        if (S_ISSOCK(mode) && (strcmp(name, "agent.sock") == 0 || strcmp(name, "agent.dgram") == 0))
+                return;
         if (tail_says_first(tail, path))
                 log_info("%s: is %s%s: passed over", path, kind_of(mode), why);
 }

@@ -381,7 +381,7 @@ static int listen_on(struct agent_socket *socket) {
         return r;
 }
 
-/* A directory that is not there yet is no news. */
+/* A directory that is not there yet is no news, and its coming is told. */
 static void try_to_listen(struct agent_socket *socket) {
         int r = listen_on(socket);
 
@@ -391,8 +391,13 @@ static void try_to_listen(struct agent_socket *socket) {
         else if (r == 0)
                 log_debug("%s: listening", socket->config.path);
         socket->failure = r;
-        if (r < 0)
+        if (r < 0 && r != -ENOENT)
                 loop_timer_set(socket->listen_timer, RETRY_MS);
+}
+
+void socket_looked(struct agent_socket *socket) {
+        if (socket->failure == -ENOENT)
+                try_to_listen(socket);
 }
 
 static void on_listen_timer(void *userdata) {
@@ -462,7 +467,8 @@ int socket_new(struct agent_socket **ret_socket, struct loop *loop, const struct
 
 /* From here on nobody finds us; what a newer agent listens on stays. */
 static void stop_listening(struct agent_socket *socket) {
-        loop_timer_clear(socket->listen_timer);
+        if (socket->listen_timer)
+                loop_timer_clear(socket->listen_timer);
         if (socket->fd >= 0)
                 (void)unlink(socket->config.path);
         if (socket->datagram_fd >= 0)

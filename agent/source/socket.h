@@ -36,6 +36,9 @@ int socket_new(struct agent_socket **ret_socket, struct loop *loop, const struct
 /* Closes all, and takes the sockets away. NULL allowed; returns NULL. */
 struct agent_socket *socket_free(struct agent_socket *socket);
 
+/* The directory may be there now. */
+void socket_looked(struct agent_socket *socket);
+
 /* Tells every client of a stop, now and when it says hello. The reason is borrowed. */
 void socket_stop(struct agent_socket *socket, const char *reason, double deadline_s);
 

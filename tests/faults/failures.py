@@ -4,7 +4,9 @@ without a mistake of the caller's."""
 SHORT = "SHORT"  # fewer bytes than were asked for: a success that is not all of it
 
 FAILURES = {
+    "accept4": ("EINTR", "ECONNABORTED", "EMFILE", "ENFILE", "ENOMEM"),
     "access": ("EACCES", "EIO", "ENOENT", "ENOMEM"),
+    "bind": ("EACCES", "EADDRINUSE", "ENOENT", "ENOMEM", "EROFS"),
     "brk": ("ENOMEM",),
     "close": ("EINTR", "EIO", "ENOSPC"),
     "epoll_create1": ("EMFILE", "ENFILE", "ENOMEM"),
@@ -26,6 +28,7 @@ FAILURES = {
     "inotify_init1": ("EMFILE", "ENFILE", "ENOMEM"),
     "ioctl": ("EINVAL", "ENOTTY"),
     "linkat": ("EDQUOT", "EIO", "ENOMEM", "ENOSPC", "EPERM"),
+    "listen": ("EADDRINUSE",),
     "madvise": ("EAGAIN", "ENOMEM"),
     "mkdir": ("EACCES", "EDQUOT", "ENOMEM", "ENOSPC", "EROFS"),
     "mkdirat": ("EACCES", "EDQUOT", "ENOMEM", "ENOSPC", "EROFS"),
@@ -34,16 +37,20 @@ FAILURES = {
     "munmap": ("ENOMEM",),
     "newfstatat": ("EACCES", "ENOENT", "ENOMEM"),
     "openat": ("EACCES", "EDQUOT", "EINTR", "EMFILE", "ENFILE", "ENOENT", "ENOMEM", "ENOSPC", "EROFS"),
+    "prlimit64": ("EPERM",),
     "pread64": (SHORT, "EINTR", "EIO"),
     "pwrite64": (SHORT, "EDQUOT", "EINTR", "EIO", "ENOSPC"),
     "pwritev": ("EDQUOT", "EINTR", "EIO", "ENOSPC"),
     "readlink": ("EACCES", "EIO", "ENOENT", "ENOMEM"),
     "readlinkat": ("EACCES", "EIO", "ENOENT", "ENOMEM"),
+    "recvfrom": ("EAGAIN", "EINTR", "ECONNRESET", "ENOMEM"),
     "read": (SHORT, "EAGAIN", "EINTR", "EIO"),
     "renameat": ("EACCES", "EDQUOT", "ENOMEM", "ENOSPC", "EROFS"),
     "signalfd4": ("EMFILE", "ENFILE", "ENODEV", "ENOMEM"),
+    "socket": ("EACCES", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"),
     "statfs": ("EACCES", "EINTR", "EIO", "ENOENT", "ENOMEM"),
     "statx": ("EACCES", "ENOENT", "ENOMEM"),
+    "unlink": ("EACCES", "EIO", "ENOENT", "ENOMEM", "EROFS"),
     "unlinkat": ("EACCES", "EIO", "ENOENT", "ENOMEM", "EROFS"),
     "write": (SHORT, "EAGAIN", "EDQUOT", "EINTR", "EIO", "ENOSPC"),
 }
