@@ -104,10 +104,10 @@ def test_an_agent_that_was_killed_tells_it_again(start, results, api, path, conn
     agent.wait_for_log("a stop was requested")
     agent.process.kill()
     agent.process.wait()
+    agent.log_file.write_text("")
     again = start("killed", "--watch", "--socket", path)
     again.wait_for_log("listening")
     client = connect("client")
-    again.wait_for_log("a stop was requested")
     if "stop" not in client.hear("welcome"):
         assert client.hear("stop") == {"reason": REASON}
     assert (again.dir / "stop").read_text() == REASON + "\n"
