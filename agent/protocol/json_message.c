@@ -202,6 +202,7 @@ static enum message_kind kind_of(struct slice line, struct slice *ret_object) {
         struct json_walk walk = json_walk_into(line);
         struct slice key, second_key, second;
 
+        *ret_object = (struct slice){ 0 };
         if (!json_walk_next(&walk, &key, ret_object) || !json_is_object(*ret_object))
                 return MESSAGE_LINE;
         if (json_walk_next(&walk, &second_key, &second))
