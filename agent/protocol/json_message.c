@@ -58,6 +58,11 @@ static bool read_number(struct slice value, double *ret_number) {
         return value.data[0] != '{' && value.data[0] != '[' && json_number(value, ret_number);
 }
 
+/* An escape "\u" that says nothing is two bytes and becomes three: U+FFFD. */
+static size_t decoded_bytes_max(struct slice line) {
+        return line.size_bytes + line.size_bytes / 2 + 1;
+}
+
 /* Without escapes it is borrowed where it lies. The room was reserved when the message began, so nothing moves. */
 static struct slice decode(struct decoder *decoder, struct slice raw) {
         size_t before = decoder->texts.size_bytes;
@@ -233,7 +238,7 @@ int json_message_take(struct decoder *decoder, struct slice line, struct message
                 return 0;
         }
         kind = kind_of(line, &object);
-        r = decoder_start(decoder, kind, memchr(line.data, '\\', line.size_bytes) ? line.size_bytes + 1 : 0, message, fault);
+        r = decoder_start(decoder, kind, memchr(line.data, '\\', line.size_bytes) ? decoded_bytes_max(line) : 0, message, fault);
         if (r == 0)
                 (void)take_members(decoder, kind, object);
         return r;
