@@ -46,16 +46,17 @@ static const struct {
 enum { N_MEMBERS = sizeof(members) / sizeof(members[0]), N_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
 static bool is_null(struct slice value) {
-        return value.size_bytes > 0 && value.data[0] == 'n';
+        return slice_equal(value, SLICE("null")) || slice_equal(value, SLICE("None"));
 }
 
 static bool is_quoted(struct slice value) {
         return value.size_bytes > 0 && value.data[0] == '"';
 }
 
-/* A number, bare or quoted; nothing else is one. */
+/* In quotes only what JSON has no other way to say. */
 static bool read_number(struct slice value, double *ret_number) {
-        return value.data[0] != '{' && value.data[0] != '[' && json_number(value, ret_number);
+        return !json_is_object(value) && !json_is_list(value) && json_number(value, ret_number) &&
+               (!is_quoted(value) || !isfinite(*ret_number));
 }
 
 /* An escape "\u" that says nothing is two bytes and becomes three: U+FFFD. */
