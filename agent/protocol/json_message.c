@@ -1,8 +1,10 @@
-#include "formats/json_walk.h"
 #include "protocol/decoder.h"
 
 #include <math.h>
 #include <stdio.h>
+
+#include "base/cleanup.h"
+#include "formats/json_walk.h"
 
 enum type { TYPE_NUMBER, TYPE_TEXT, TYPE_METRICS, TYPE_PARAMETERS, TYPE_WISHES };
 
@@ -43,7 +45,7 @@ static const struct {
         { SLICE("end"), MESSAGE_END },     { SLICE("ping"), MESSAGE_PING },
 };
 
-enum { N_MEMBERS = sizeof(members) / sizeof(members[0]), N_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+enum { N_MEMBERS = sizeof(members) / sizeof(members[0]), N_KINDS = sizeof(kinds) / sizeof(kinds[0]), NAME_BYTES_MAX = 64 };
 
 static bool is_null(struct slice value) {
         return slice_equal(value, SLICE("null")) || slice_equal(value, SLICE("None"));
@@ -57,6 +59,15 @@ static bool is_quoted(struct slice value) {
 static bool read_number(struct slice value, double *ret_number) {
         return !json_is_object(value) && !json_is_list(value) && json_number(value, ret_number) &&
                (!is_quoted(value) || !isfinite(*ret_number));
+}
+
+/* Is that key this name? Its escapes mean what they mean anywhere (RFC 8259, 8.3). */
+static bool is_key(struct slice key, struct slice name) {
+        CLEANUP(buffer_release) struct buffer decoded = BUFFER_INIT(NAME_BYTES_MAX);
+
+        if (key.size_bytes <= name.size_bytes || !memchr(key.data, '\\', key.size_bytes))
+                return slice_equal(key, name);
+        return json_decode_text(&decoded, key) == 0 && slice_equal(buffer_slice(&decoded), name);
 }
 
 /* An escape "\u" that says nothing is two bytes and becomes three: U+FFFD. */
@@ -155,8 +166,8 @@ static bool take_wishes(struct decoder *decoder, struct slice value) {
         if (!json_is_object(value))
                 return decoder_reject(decoder, "invalid-value", "hello.wishes", "an object");
         while (json_walk_next(&walk, &key, &item)) {
-                bool *wish = slice_equal(key, SLICE("noKept")) || slice_equal(key, SLICE("no_kept")) ? &hello->no_kept :
-                             slice_equal(key, SLICE("noStop")) || slice_equal(key, SLICE("no_stop")) ? &hello->no_stop : NULL;
+                bool *wish = is_key(key, SLICE("noKept")) || is_key(key, SLICE("no_kept")) ? &hello->no_kept :
+                             is_key(key, SLICE("noStop")) || is_key(key, SLICE("no_stop")) ? &hello->no_stop : NULL;
 
                 if (!wish || is_null(item))
                         continue;
@@ -168,7 +179,7 @@ static bool take_wishes(struct decoder *decoder, struct slice value) {
 }
 
 static bool take_member(struct decoder *decoder, const struct member *member, struct slice value) {
-        char name[64];
+        char name[NAME_BYTES_MAX];
 
         (void)snprintf(name, sizeof(name), "%s.%s", kinds[member->kind - MESSAGE_HELLO].name.data, member->camel.data);
         switch (member->type) {
@@ -183,7 +194,7 @@ static bool take_member(struct decoder *decoder, const struct member *member, st
 
 static const struct member *find_member(enum message_kind kind, struct slice key) {
         for (size_t i = 0; i < N_MEMBERS; i++)
-                if (members[i].kind == kind && (slice_equal(key, members[i].camel) || slice_equal(key, members[i].snake)))
+                if (members[i].kind == kind && (is_key(key, members[i].camel) || is_key(key, members[i].snake)))
                         return &members[i];
         return NULL;
 }
@@ -214,7 +225,7 @@ static enum message_kind kind_of(struct slice line, struct slice *ret_object) {
         if (json_walk_next(&walk, &second_key, &second))
                 return MESSAGE_LINE;
         for (size_t i = 0; i < N_KINDS; i++)
-                if (slice_equal(key, kinds[i].name))
+                if (is_key(key, kinds[i].name))
                         return kinds[i].kind;
         return MESSAGE_NESTED;
 }
