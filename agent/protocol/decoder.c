@@ -51,7 +51,7 @@ static const struct {
         const char *expected;
 } fields[] = {
         [FIELD_NUMBER] = { "number", 1, 9007199254740991.0, false, 0, "a whole number from 1 to 9007199254740991" },
-        [FIELD_VERSION] = { "hello.version", 0, UINT32_MAX, false, 0, "a whole number" },
+        [FIELD_VERSION] = { "hello.version", 0, UINT32_MAX, false, 0, "a whole number from 0 to 4294967295" },
         [FIELD_CLIENT] = { "hello.client", 0, 0, false, MESSAGE_CLIENT_BYTES_MAX, "1 to 64 of A-Z a-z 0-9 . _ -" },
         [FIELD_PROGRAM] = { "hello.program", 0, 0, false, MESSAGE_PROGRAM_BYTES_MAX, "at most 256 bytes" },
         [FIELD_PID] = { "hello.pid", 0, UINT32_MAX, false, 0, "a whole number from 0 to 4294967295" },

@@ -201,6 +201,19 @@ static void take(struct decoder *decoder, const ClientMessage *message, struct s
                 (void)decoder_reject(decoder, "invalid-utf8", "frame", "texts without U+0000");
 }
 
+/* What takes so much memory is a list, or what we do not know. */
+static void reject_large(struct decoder *decoder, struct slice frame) {
+        uint64_t tag = 0;
+
+        (void)read_varint(&frame, &tag);
+        if (tag >> 3 == EXPERIMENTS__AGENT__V1__CLIENT_MESSAGE__MESSAGE_REPORT)
+                (void)decoder_reject(decoder, "too-many-metrics", "report.metrics", "at most 1024 metrics");
+        else if (tag >> 3 == EXPERIMENTS__AGENT__V1__CLIENT_MESSAGE__MESSAGE_PARAMETERS)
+                (void)decoder_reject(decoder, "too-many-parameters", "parameters.values", "at most 1024 parameters");
+        else
+                (void)decoder_reject(decoder, "malformed", "frame", "fewer fields");
+}
+
 int protobuf_message_take(struct decoder *decoder, struct slice frame, struct message *message, struct fault *fault) {
         struct quota quota = { .left_bytes = UNPACKED_BYTES_MAX };
         ProtobufCAllocator allocator = { quota_alloc, quota_free, &quota };
@@ -211,7 +224,7 @@ int protobuf_message_take(struct decoder *decoder, struct slice frame, struct me
         if (r == 0 && said)
                 take(decoder, said, frame);
         else if (r == 0 && quota.is_exceeded)
-                (void)decoder_reject(decoder, "too-many-metrics", "frame", "at most 1024 metrics or parameters");
+                reject_large(decoder, frame);
         else if (r == 0)
                 (void)decoder_reject(decoder, "malformed", "frame", "a ClientMessage of agent.proto");
         if (said)
