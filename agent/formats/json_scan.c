@@ -10,27 +10,22 @@
 enum { LIST_DEPTH_MAX = 64 };
 
 const char *json_scan_text(const char **at, const char *end, struct slice *ret_text, bool *ret_has_escapes) {
-        const char *start = *at + 1, *quote = start;
+        const char *start = *at + 1, *from = start, *quote = NULL, *backslash;
 
         *ret_has_escapes = false;
         for (;;) {
-                const char *found = memchr(quote, '"', (size_t)(end - quote)), *backslash;
-
-                if (!found) {
-                        *at = end;
-                        return "a closing quote";
-                }
-                backslash = memchr(quote, '\\', (size_t)(found - quote));
-                if (!backslash) {
-                        quote = found;
+                /* Looked for again only where an escape went past it: else a text of escapes alone takes time without end. */
+                if (!quote || quote < from)
+                        quote = memchr(from, '"', (size_t)(end - from));
+                backslash = quote ? memchr(from, '\\', (size_t)(quote - from)) : NULL;
+                if (!backslash)
                         break;
-                }
                 *ret_has_escapes = true;
-                quote = backslash + 2; /* whatever is escaped, a quote too */
-                if (quote > end) {
-                        *at = end;
-                        return "a closing quote";
-                }
+                from = backslash + 2; /* whatever is escaped, a quote too */
+        }
+        if (!quote) {
+                *at = end;
+                return "a closing quote";
         }
         *ret_text = (struct slice){ start, (size_t)(quote - start) };
         if (memchr(start, '\0', ret_text->size_bytes)) {
