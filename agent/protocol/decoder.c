@@ -7,9 +7,12 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/random.h"
 #include "base/utf8.h"
 
-enum { PLACES = 4 * MESSAGE_METRICS_MAX }; /* a power of two */
+enum { PLACES_BITS = 12, PLACES = 1 << PLACES_BITS };
+
+_Static_assert(PLACES >= 2 * MESSAGE_METRICS_MAX, "a name that is new finds a free place soon");
 
 /* --- faults --- */
 
@@ -134,21 +137,22 @@ bool decoder_set_text(struct decoder *decoder, enum field field, struct slice te
 
 /* --- names --- */
 
-static uint32_t hash_name(struct slice name) {
-        uint32_t hash = 2166136261u; /* FNV-1a */
+/* FNV-1a from a start of our own: else a client could have all its names in one place. */
+static uint32_t hash_name(const struct decoder *decoder, struct slice name) {
+        uint32_t hash = decoder->hash_start;
 
         for (size_t i = 0; i < name.size_bytes; i++)
                 hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
-        return hash;
+        return hash >> (32 - PLACES_BITS);
 }
 
 static struct slice name_at(const struct decoder *decoder, size_t i) {
         return decoder->message->kind == MESSAGE_REPORT ? decoder->metrics[i].name : decoder->parameters[i].name;
 }
 
-/* Where the name is, or is put: n where it is new. A few are compared one by one. */
+/* Where the name is, or is put: n where it is new. */
 static size_t place_of(struct decoder *decoder, struct slice name) {
-        uint32_t at = hash_name(name) & (PLACES - 1);
+        uint32_t at = hash_name(decoder, name);
 
         for (; decoder->places[at]; at = (at + 1) & (PLACES - 1))
                 if (slice_equal(name_at(decoder, decoder->places[at] - 1u), name))
@@ -262,6 +266,7 @@ int decoder_new(struct decoder **ret_decoder) {
         if (!decoder)
                 return -ENOMEM;
         decoder->texts = BUFFER_INIT(2 * MESSAGE_BYTES_MAX);
+        decoder->hash_start = (uint32_t)(random_fraction() * UINT32_MAX);
         decoder->metrics = calloc(MESSAGE_METRICS_MAX, sizeof(*decoder->metrics));
         decoder->places = calloc(PLACES, sizeof(*decoder->places));
         if (!decoder->metrics || !decoder->places)

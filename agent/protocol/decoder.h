@@ -17,6 +17,7 @@ struct decoder {
         struct parameter *parameters; /* the same; owned; NULL: none came yet */
         size_t n;                     /* of the one that is filled */
         uint16_t *places;             /* by the hash of a name: its place + 1 */
+        uint32_t hash_start;
         struct buffer texts;          /* decoded; never moved while a message is put together */
         /* Of the message that is under way. */
         struct message *message;
