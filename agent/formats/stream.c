@@ -86,7 +86,7 @@ int stream_new(struct stream **ret_stream, const struct stream_config *config) {
                 .sink = &stream->counting,
                 .filters = config->filters,
         };
-        stream->pending = BUFFER_INIT(LINE_BYTES_MAX);
+        stream->pending = BUFFER_INIT(LINE_BYTES_MAX + 1); /* with its newline */
         *ret_stream = STEAL(stream);
         return 0;
 }

@@ -1,4 +1,5 @@
 /* Streams: lines over the limit, restarts, counts, what is kept. */
+#include "formats/jsonl.h"
 #include "said.h"
 
 static void push(struct stream *stream, const char *text) {
@@ -23,6 +24,24 @@ static void test_a_line_over_the_limit_is_one_reject(void **state) {
                                             "1: EPOCH=1 a=1\n2:0: expected a line of at most 128 KiB; it is passed "
                                             "over\n3: EPOCH=2 a=2\n");
                 }
+}
+
+/* In whatever pieces: the newline counts for nothing. */
+static void test_a_line_at_the_limit_is_a_line(void **state) {
+        static const size_t chunks[] = { 0, 1 << 15, LINE_BYTES_MAX };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(chunks) / sizeof(chunks[0]); i++) {
+                CLEANUP(buffer_release) struct buffer text = BUFFER_INIT(1 << 20);
+                CLEANUP(buffer_release) struct buffer said = BUFFER_INIT(1 << 20);
+
+                (void)buffer_append_string(&text, "{\"epoch\":1,\"a\":\"");
+                while (text.size_bytes < LINE_BYTES_MAX - 2)
+                        (void)buffer_append_char(&text, 'x');
+                (void)buffer_append_string(&text, "\"}\n");
+                said_of_bytes(&said, &format_jsonl, buffer_slice(&text), chunks[i]);
+                assert_string_equal(buffer_string(&said), "1: EPOCH=1\n");
+        }
 }
 
 static void test_restart(void **state) {
@@ -91,6 +110,7 @@ static void test_a_named_format_needs_no_recognition(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_line_over_the_limit_is_one_reject),
+                cmocka_unit_test(test_a_line_at_the_limit_is_a_line),
                 cmocka_unit_test(test_restart),
                 cmocka_unit_test(test_one_source_has_one_rank),
                 cmocka_unit_test(test_counts),
