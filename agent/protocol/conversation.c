@@ -1,6 +1,7 @@
 #include "protocol/conversation.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,16 +138,9 @@ static bool is_taken(const struct conversation *conversation, const struct clien
                (hello->pid == 0 || client->pid != hello->pid);
 }
 
-/* "" or the code of what was wrong. */
-static const char *meet_client(struct conversation *conversation, const struct hello *hello) {
-        struct conversation_host *host = conversation->host;
-        struct client *client = NULL;
-        int r = clients_get(host->clients, hello->client, &client);
+static void meet(struct conversation *conversation, struct client *client, const struct hello *hello) {
+        const struct conversation_host *host = conversation->host;
 
-        if (r < 0)
-                return "too-many-clients";
-        if (is_taken(conversation, client, hello))
-                return "client-id-taken";
         if (client->connection)
                 host->take_over(host->userdata, client->connection);
         client->connection = conversation->connection;
@@ -155,33 +149,30 @@ static const char *meet_client(struct conversation *conversation, const struct h
         conversation->client = client;
         conversation->hello = *hello;
         conversation->hello.client = conversation->hello.program = (struct slice){ 0 };
-        return "";
+        put_welcome(conversation);
 }
 
-static void take_hello(struct conversation *conversation, const struct hello *hello, struct slice text) {
-        struct fault fault;
-        const char *code;
+/* 0 or -ENOMEM. */
+static int take_hello(struct conversation *conversation, const struct hello *hello, struct slice text) {
+        struct client *client = NULL;
+        struct fault fault = { .code = NULL };
+        int r = 0;
 
-        if (conversation->client) {
+        if (conversation->client)
                 fault_set(&fault, 0, "hello-repeated", "hello: expected once a connection; the first one stays");
-                reject(conversation, &fault, text);
-                return;
-        }
-        if (hello->version != PROTOCOL_VERSION) {
+        else if (hello->version != PROTOCOL_VERSION)
                 fault_set(&fault, 0, "version-not-spoken", "hello.version: expected 1, the version that this agent speaks, not %u",
                           hello->version);
+        else if ((r = clients_get(conversation->host->clients, hello->client, &client)) == -ENOBUFS)
+                fault_set(&fault, 0, "too-many-clients", "hello.client: expected fewer clients; so many are connected");
+        else if (r == 0 && is_taken(conversation, client, hello))
+                fault_set(&fault, 0, "client-id-taken",
+                          "hello.client: expected an id of its own; another process is connected with this one");
+        else if (r == 0)
+                meet(conversation, client, hello);
+        if (fault.code)
                 reject(conversation, &fault, text);
-                return;
-        }
-        code = meet_client(conversation, hello);
-        if (!*code) {
-                put_welcome(conversation);
-                return;
-        }
-        fault_set(&fault, 0, code, "hello.client: %s",
-                  strcmp(code, "client-id-taken") == 0 ? "expected an id of its own; another process is connected with this one"
-                                                       : "expected fewer clients; so many are remembered that no room is left");
-        reject(conversation, &fault, text);
+        return fault.code ? 0 : r;
 }
 
 /* --- reports --- */
@@ -279,7 +270,7 @@ enum turn { TURN_NEW, TURN_AGAIN, TURN_REJECTED };
 
 /* Is a message with that number to be counted? */
 static enum turn take_number(struct conversation *conversation, uint64_t number, struct slice text) {
-        struct client *client = conversation->client;
+        const struct client *client = conversation->client;
         struct fault fault;
 
         if (number == 0)
@@ -290,19 +281,26 @@ static enum turn take_number(struct conversation *conversation, uint64_t number,
                 return TURN_REJECTED;
         }
         if (number <= conversation->last) {
-                fault_set(&fault, number, "number-not-rising", "number: expected more than %llu, the one before it",
-                          (unsigned long long)conversation->last);
+                fault_set(&fault, number, "number-not-rising", "number: expected more than %" PRIu64 ", the one before it",
+                          conversation->last);
                 reject(conversation, &fault, text);
                 return TURN_REJECTED;
         }
         conversation->last = number;
-        if (number <= client->last)
-                return TURN_AGAIN;
+        return number <= client->last ? TURN_AGAIN : TURN_NEW;
+}
+
+/* The message with that number was counted, or rejected. */
+static void deal_with(struct conversation *conversation, uint64_t number) {
+        const struct conversation_host *host = conversation->host;
+        struct client *client = conversation->client;
+
+        if (number == 0)
+                return;
         if (number > client->last + 1)
-                conversation->host->take_dropped(conversation->host->userdata, number - client->last - 1);
+                host->take_dropped(host->userdata, number - client->last - 1);
         client->last = number;
-        client->seen_us = conversation->host->now_us;
-        return TURN_NEW;
+        client->seen_us = host->now_us;
 }
 
 /* --- messages --- */
@@ -320,25 +318,34 @@ static int take_parameters(struct conversation *conversation, const struct messa
         return 0;
 }
 
-static int take_counted(struct conversation *conversation, const struct message *message, struct slice text) {
+static void take_end(struct conversation *conversation, const struct message *message) {
         const struct conversation_host *host = conversation->host;
+
+        if (conversation->hello.rank == 0)
+                host->take_end(host->userdata, message->end.exit_status, message->end.message);
+}
+
+/* What fails is not dealt with: the client sends it again on its next connection. */
+static int take_counted(struct conversation *conversation, const struct message *message, struct slice text) {
+        int r = 0;
 
         if (take_number(conversation, message->number, text) != TURN_NEW)
                 return 0;
         if (message->kind == MESSAGE_REPORT)
-                return take_record(conversation, &message->report);
-        if (message->kind == MESSAGE_PARAMETERS)
-                return take_parameters(conversation, message, text);
-        if (conversation->hello.rank == 0)
-                host->take_end(host->userdata, message->end.exit_status, message->end.message);
-        return 0;
+                r = take_record(conversation, &message->report);
+        else if (message->kind == MESSAGE_PARAMETERS)
+                r = take_parameters(conversation, message, text);
+        else
+                take_end(conversation, message);
+        if (r == 0)
+                deal_with(conversation, message->number);
+        return r;
 }
 
 static int take_message(struct conversation *conversation, const struct message *message, struct slice text) {
         switch (message->kind) {
         case MESSAGE_HELLO:
-                take_hello(conversation, &message->hello, text);
-                return 0;
+                return take_hello(conversation, &message->hello, text);
         case MESSAGE_REPORT:
         case MESSAGE_PARAMETERS:
         case MESSAGE_END:
@@ -357,6 +364,13 @@ static int take_message(struct conversation *conversation, const struct message 
 }
 
 /* A message that is rejected is dealt with: its number is not sent again. */
+static void reject_message(struct conversation *conversation, const struct fault *fault, struct slice text) {
+        if (take_number(conversation, fault->number, text) != TURN_NEW)
+                return;
+        reject(conversation, fault, text);
+        deal_with(conversation, fault->number);
+}
+
 static int take_bytes(struct conversation *conversation, struct slice bytes) {
         struct message message;
         struct fault fault;
@@ -364,13 +378,11 @@ static int take_bytes(struct conversation *conversation, struct slice bytes) {
 
         conversation->n_messages++;
         conversation->unkept_bytes += bytes.size_bytes + 1;
-        if (r < 0)
-                return r;
         if (r == DECODING_DONE)
                 return take_message(conversation, &message, bytes);
-        if (fault.number == 0 || take_number(conversation, fault.number, bytes) == TURN_NEW)
-                reject(conversation, &fault, bytes);
-        return 0;
+        if (r == DECODING_REJECTED)
+                reject_message(conversation, &fault, bytes);
+        return r < 0 ? r : 0;
 }
 
 /* --- framing --- */
@@ -383,22 +395,27 @@ static struct slice behind(struct slice bytes, size_t n) {
         return (struct slice){ bytes.data + n, bytes.size_bytes - n };
 }
 
-static void reject_long(struct conversation *conversation, size_t size, bool is_lost) {
+static void skip_long_line(struct conversation *conversation) {
         struct fault fault;
 
-        fault_set(&fault, 0, "message-too-long", "expected at most %d bytes, not %zu%s", MESSAGE_BYTES_MAX, size,
-                  is_lost ? "; the connection is closed" : " or more; the line is skipped");
-        if (is_lost)
-                lose_framing(conversation, &fault, (struct slice){ 0 });
-        else
-                reject(conversation, &fault, (struct slice){ 0 });
+        conversation->n_messages++;
+        fault_set(&fault, 0, "message-too-long", "expected at most %d bytes; the line is skipped", MESSAGE_BYTES_MAX);
+        reject(conversation, &fault, (struct slice){ 0 });
+}
+
+static void lose_long_frame(struct conversation *conversation) {
+        struct fault fault;
+
+        conversation->n_messages++;
+        fault_set(&fault, 0, "message-too-long", "expected at most %d bytes; the connection is closed", MESSAGE_BYTES_MAX);
+        lose_framing(conversation, &fault, (struct slice){ 0 });
 }
 
 static int take_whole_line(struct conversation *conversation, struct slice line) {
         if (line.size_bytes > 0 && line.data[line.size_bytes - 1] == '\r')
                 line.size_bytes--;
         if (line.size_bytes > MESSAGE_BYTES_MAX) {
-                reject_long(conversation, line.size_bytes, false);
+                skip_long_line(conversation);
                 return 0;
         }
         line = line_trim(line, false);
@@ -414,7 +431,7 @@ static ssize_t take_json(struct conversation *conversation, struct slice bytes, 
         int r = 0;
 
         if (!conversation->is_skipping && conversation->pending.size_bytes + n > MESSAGE_BYTES_MAX + 1) {
-                reject_long(conversation, conversation->pending.size_bytes + n, false);
+                skip_long_line(conversation);
                 buffer_release(&conversation->pending);
                 conversation->is_skipping = true;
         }
@@ -470,7 +487,7 @@ static ssize_t take_protobuf(struct conversation *conversation, struct slice byt
                 return r < 0 ? r : (ssize_t)bytes.size_bytes;
         size = frame_size(conversation->pending.data);
         if (size > MESSAGE_BYTES_MAX) {
-                reject_long(conversation, size, true);
+                lose_long_frame(conversation);
                 return (ssize_t)bytes.size_bytes;
         }
         r = gather(conversation, &rest, LENGTH_BYTES + size);
