@@ -26,6 +26,7 @@ struct conversation {
         struct conversation_host *host;
         void *connection;
         enum framing framing;
+        enum encoding encoding; /* of answers, also when framing is lost: that of the first byte, else JSON */
         bool is_skipping;       /* the rest of a line that is too long */
         struct buffer pending;  /* an unfinished message */
         uint64_t n_messages;
@@ -53,12 +54,8 @@ struct conversation {
 
 /* --- answers --- */
 
-static enum encoding encoding_of(const struct conversation *conversation) {
-        return conversation->framing == FRAMING_PROTOBUF ? ENCODING_PROTOBUF : ENCODING_JSON;
-}
-
 static void put_answer(struct conversation *conversation, const struct answer *answer) {
-        (void)answer_put(&conversation->answers, encoding_of(conversation), answer);
+        (void)answer_put(&conversation->answers, conversation->encoding, answer);
 }
 
 static void put_rejected(struct conversation *conversation, const struct fault *fault) {
@@ -374,7 +371,7 @@ static void reject_message(struct conversation *conversation, const struct fault
 static int take_bytes(struct conversation *conversation, struct slice bytes) {
         struct message message;
         struct fault fault;
-        int r = decoder_take(conversation->host->decoder, encoding_of(conversation), bytes, &message, &fault);
+        int r = decoder_take(conversation->host->decoder, conversation->encoding, bytes, &message, &fault);
 
         conversation->n_messages++;
         conversation->unkept_bytes += bytes.size_bytes + 1;
@@ -505,6 +502,7 @@ static void choose_framing(struct conversation *conversation, struct slice bytes
                 conversation->framing = FRAMING_JSON;
         else if (bytes.data[0] == '\0')
                 conversation->framing = FRAMING_PROTOBUF;
+        conversation->encoding = conversation->framing == FRAMING_PROTOBUF ? ENCODING_PROTOBUF : ENCODING_JSON;
         if (conversation->framing != FRAMING_NOT_KNOWN)
                 return;
         fault_set(&fault, 0, "wrong-first-byte", "expected { (JSON lines) or 0x00 (protobuf) first, not 0x%02x",

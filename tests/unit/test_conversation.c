@@ -367,6 +367,23 @@ static void test_frames_that_are_lost(void **state) {
         check_lost_frame(SLICE("\0"), true, "malformed", "expected the rest of a frame; the connection ended after 1 bytes of it");
 }
 
+/* Also what is due when framing is lost is answered in the encoding of the connection. */
+static void test_answers_behind_a_lost_frame(void **state) {
+        CLEANUP(talk_release) struct talk talk;
+        CLEANUP(buffer_release) struct buffer answers = BUFFER_INIT(1 << 20);
+        struct conversation *conversation;
+
+        (void)state;
+        talk_start(&talk);
+        talk_connect(&talk, &conversation);
+        assert_int_equal(conversation_push(conversation, SLICE("\0\0\0\2\x2a\0\xff\0\0\0"), false), CONVERSATION_IS_OVER);
+        conversation_sent(conversation, conversation_answers(conversation).size_bytes);
+        talk_keep(&talk, conversation);
+        talk_read(conversation, &answers);
+        assert_true(slice_equal(buffer_slice(&answers), SLICE("\0\0\0\4\x12\2\x08\0"))); /* kept { number: 0 } */
+        conversation_free(conversation);
+}
+
 static void put_line_of(struct buffer *out, size_t n_bytes, const char *line_end) {
         size_t start = out->size_bytes;
 
@@ -555,6 +572,7 @@ int main(void) {
                 cmocka_unit_test(test_a_full_report_of_another_rank),
                 cmocka_unit_test(test_framing_that_is_lost),
                 cmocka_unit_test(test_frames_that_are_lost),
+                cmocka_unit_test(test_answers_behind_a_lost_frame),
                 cmocka_unit_test(test_long_lines),
                 cmocka_unit_test(test_a_long_line_to_the_end),
                 cmocka_unit_test(test_a_frame_of_full_length),
