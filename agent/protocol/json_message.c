@@ -219,7 +219,6 @@ static enum message_kind kind_of(struct slice line, struct slice *ret_object) {
         struct json_walk walk = json_walk_into(line);
         struct slice key, second_key, second;
 
-        *ret_object = (struct slice){ 0 };
         if (!json_walk_next(&walk, &key, ret_object) || !json_is_object(*ret_object))
                 return MESSAGE_LINE;
         if (json_walk_next(&walk, &second_key, &second))
@@ -232,7 +231,7 @@ static enum message_kind kind_of(struct slice line, struct slice *ret_object) {
 
 int json_message_take(struct decoder *decoder, struct slice line, struct message *message, struct fault *fault) {
         const char *at = line.data, *end = line.data + line.size_bytes, *expected;
-        struct slice object;
+        struct slice object = { 0 };
         enum message_kind kind;
         bool is_cut;
         int r = decoder_start(decoder, MESSAGE_UNKNOWN, 0, message, fault);
@@ -251,7 +250,7 @@ int json_message_take(struct decoder *decoder, struct slice line, struct message
         }
         kind = kind_of(line, &object);
         r = decoder_start(decoder, kind, memchr(line.data, '\\', line.size_bytes) ? decoded_bytes_max(line) : 0, message, fault);
-        if (r == 0)
+        if (r == 0 && kind < MESSAGE_LINE)
                 (void)take_members(decoder, kind, object);
         return r;
 }
