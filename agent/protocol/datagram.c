@@ -52,7 +52,7 @@ static bool is_systemd_key(struct slice key) {
 
 static int take_assignment(struct datagram *datagram, struct slice line) {
         const char *equals = memchr(line.data, '=', line.size_bytes);
-        struct slice key = { line.data, equals ? (size_t)(equals - line.data) : 0 };
+        struct slice key = line_trim((struct slice){ line.data, equals ? (size_t)(equals - line.data) : 0 }, false);
         struct slice value;
         struct key role;
 
@@ -62,7 +62,7 @@ static int take_assignment(struct datagram *datagram, struct slice line) {
         }
         if (is_systemd_key(key))
                 return 0;
-        value = line_trim((struct slice){ equals + 1, line.size_bytes - key.size_bytes - 1 }, false);
+        value = line_trim((struct slice){ equals + 1, (size_t)(line.data + line.size_bytes - equals - 1) }, false);
         role = key_of(key);
         if (role.role == KEY_END) {
                 builder_add_bool(&datagram->builder, role, slice_equal(value, SLICE("1")) || slice_equal(value, SLICE("true")));
