@@ -51,6 +51,11 @@ static bool is_null(struct slice value) {
         return slice_equal(value, SLICE("null")) || slice_equal(value, SLICE("None"));
 }
 
+/* Of a value that was checked. */
+static bool is_bool(struct slice value) {
+        return value.data[0] == 't' || value.data[0] == 'f';
+}
+
 static bool is_quoted(struct slice value) {
         return value.size_bytes > 0 && value.data[0] == '"';
 }
@@ -75,14 +80,13 @@ static size_t decoded_bytes_max(struct slice line) {
         return line.size_bytes + line.size_bytes / 2 + 1;
 }
 
-/* Without escapes it is borrowed where it lies. The room was reserved when the message began, so nothing moves. */
+/* Without escapes it is borrowed where it lies. The room was reserved when the message began: nothing moves or fails. */
 static struct slice decode(struct decoder *decoder, struct slice raw) {
         size_t before = decoder->texts.size_bytes;
 
         if (!memchr(raw.data, '\\', raw.size_bytes))
                 return raw;
-        if (json_decode_text(&decoder->texts, raw) < 0)
-                return (struct slice){ 0 };
+        (void)json_decode_text(&decoder->texts, raw);
         return (struct slice){ decoder->texts.data + before, decoder->texts.size_bytes - before };
 }
 
@@ -122,12 +126,10 @@ static bool take_metrics(struct decoder *decoder, struct slice value) {
 static bool read_parameter(struct decoder *decoder, struct slice value, struct parameter *parameter) {
         struct slice raw;
 
-        if (is_quoted(value)) {
+        if (is_quoted(value) && json_text(value, &raw)) {
                 parameter->kind = PARAMETER_TEXT;
-                if (!json_text(value, &raw))
-                        return false;
                 parameter->text = decode(decoder, raw);
-        } else if (value.data[0] == 't' || value.data[0] == 'f') {
+        } else if (is_bool(value)) {
                 parameter->kind = PARAMETER_BOOLEAN;
                 parameter->boolean = value.data[0] == 't';
         } else if (is_null(value)) {
@@ -171,7 +173,7 @@ static bool take_wishes(struct decoder *decoder, struct slice value) {
 
                 if (!wish || is_null(item))
                         continue;
-                if (item.data[0] != 't' && item.data[0] != 'f')
+                if (!is_bool(item))
                         return decoder_reject(decoder, "invalid-value", "hello.wishes", "true or false");
                 *wish = item.data[0] == 't';
         }

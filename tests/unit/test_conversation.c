@@ -223,6 +223,30 @@ static void test_an_id_is_taken_over_by_its_process(void **state) {
         conversation_free(second);
 }
 
+/* More than a socket lets in: who is connected is not forgotten for another. */
+static void test_no_room_for_another_id(void **state) {
+        CLEANUP(talk_release) struct talk talk;
+        struct conversation *conversation;
+        struct client *client;
+
+        (void)state;
+        talk_start(&talk);
+        for (int i = 0; i < CLIENTS_MAX; i++) {
+                char id[16];
+
+                (void)snprintf(id, sizeof(id), "c%d", i);
+                assert_int_equal(clients_get(talk.host.clients, slice_from(id), &client), 0);
+                client->connection = &talk;
+        }
+        talk_connect(&talk, &conversation);
+        say(conversation, HELLO_A);
+        assert_answers(conversation, REJECTED_NO("too-many-clients", "hello.client: expected fewer clients; so many are connected"));
+        client->connection = NULL;
+        say(conversation, HELLO_A);
+        assert_answers(conversation, WELCOME());
+        conversation_free(conversation);
+}
+
 /* --- stop --- */
 
 static void test_stop(void **state) {
@@ -273,6 +297,9 @@ static void test_lines(void **state) {
                    REJECTED_NO("not-understood", "expected a metric, an epoch or a step in the line"));
         check_talk("{\"epoch\":1\n{\"epoch\":2}\n", "reject 1: expected a comma or }\n2: EPOCH=2\n",
                    REJECTED_NO("malformed", "column 11: expected a comma or }"));
+        check_talk("{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":{\"f\":{\"g\":{\"h\":{\"i\":1}}}}}}}},\"epoch\":1}\n",
+                   "reject 1: expected at most 8 levels of objects\n",
+                   REJECTED_NO("not-understood", "column 41: expected at most 8 levels of objects"));
         /* A message of a later version: of a client that said hello. */
         check_talk(HELLO_A "{\"progress\":{\"percent\":50}}\n{\"epoch\":1}\n", "3: EPOCH=1\n", WELCOME());
 }
@@ -566,6 +593,7 @@ int main(void) {
                 cmocka_unit_test(test_a_failure_is_not_dealt_with),
                 cmocka_unit_test(test_parameters_that_are_too_long),
                 cmocka_unit_test(test_an_id_is_taken_over_by_its_process),
+                cmocka_unit_test(test_no_room_for_another_id),
                 cmocka_unit_test(test_stop),
                 cmocka_unit_test(test_lines),
                 cmocka_unit_test(test_ranks),

@@ -136,6 +136,8 @@ static void test_parameters_end_ping(void **state) {
                   "parameters a=\"x\" b=true" },
                 { "{\"parameters\":{\"number\":4}}", PARAMETERS(VALUE(number, 4)),
                   "!nothing-reported number=4: parameters.values: expected a parameter" },
+                { "{\"parameters\":{\"number\":0,\"values\":{\"a\":1}}}", PARAMETERS(VALUE(number, 0), VALUES(PARAMETER("a", IS_NUMBER(1)))),
+                  "!invalid-value: number: expected a whole number from 1 to 9007199254740991" },
                 { "{\"parameters\":{\"values\":{\"\":1}}}", PARAMETERS(VALUES(PARAMETER("", IS_NUMBER(1)))),
                   "!name-empty: parameters.values: expected a name of 1 to 1024 bytes" },
                 { "{\"parameters\":{\"values\":{\"a\":1e999}}}", PARAMETERS(VALUES(PARAMETER("a", IS_NUMBER(INFINITY)))),
@@ -193,6 +195,8 @@ static void test_json_spellings(void **state) {
                 { "{\"report\":{\"metrics\":{\"\\u0061\":1,\"a\":2}}}", "report 0: a=2" },
                 { "{\"r\\u0065port\":{\"ep\\u006fch\":1,\"\\u006eumber\":3}}", "report number=3 0: EPOCH=1" },
                 { "{\"hello\":{\"client\":\"\\u0061\",\"wishes\":{\"no\\u004bept\":true}}}", "hello version=1 rank=0 pid=0 client=a noKept" },
+                { "{\"hello\":{\"client\":\"a\",\"wishes\":{\"noSleep\":1,\"noStop\":null,\"noKept\":true}}}",
+                  "hello version=1 rank=0 pid=0 client=a noKept" },
                 { "{\"end\":{\"exitStatus\":null,\"message\":null}}", "end status=0" },
                 { "{\"ping\":{\"later\":1}}", "ping" },
         };
