@@ -9,26 +9,20 @@
 
 #include "base/cleanup.h"
 #include "formats/jsonl.h"
-#include "formats/lines.h"
 #include "formats/stream.h"
+#include "protocol/framing.h"
 
 enum {
-        LENGTH_BYTES = 4,             /* before a frame */
         ANSWERS_BYTES_MAX = 32 * 1024,
         NEWEST_BYTES_MAX = 1024,      /* of answers that wait, before one more kept joins them */
         REJECTED_MAX = 16,            /* that wait for a client that does not read */
         RANK_BYTES = sizeof("rank65535/"),
 };
 
-enum framing { FRAMING_NOT_KNOWN, FRAMING_JSON, FRAMING_PROTOBUF, FRAMING_LOST };
-
 struct conversation {
         struct conversation_host *host;
         void *connection;
-        enum framing framing;
-        enum encoding encoding; /* of answers, also when framing is lost: that of the first byte, else JSON */
-        bool is_skipping;       /* the rest of a line that is too long */
-        struct buffer pending;  /* an unfinished message */
+        struct framing framing;
         uint64_t n_messages;
 
         struct client *client;  /* NULL: no hello was accepted */
@@ -55,7 +49,7 @@ struct conversation {
 /* --- answers --- */
 
 static void put_answer(struct conversation *conversation, const struct answer *answer) {
-        (void)answer_put(&conversation->answers, conversation->encoding, answer);
+        (void)answer_put(&conversation->answers, conversation->framing.encoding, answer);
 }
 
 static void put_rejected(struct conversation *conversation, const struct fault *fault) {
@@ -113,19 +107,6 @@ static void reject(struct conversation *conversation, const struct fault *fault,
 
         host->sink->take_reject(host->sink->userdata, &told);
         put_rejected(conversation, fault);
-}
-
-static void lose_framing(struct conversation *conversation, const struct fault *fault, struct slice text) {
-        reject(conversation, fault, text);
-        conversation->framing = FRAMING_LOST;
-        buffer_release(&conversation->pending);
-}
-
-void conversation_refuse(struct conversation *conversation, const char *code, const char *message) {
-        struct fault fault;
-
-        fault_set(&fault, 0, code, "%s", message);
-        lose_framing(conversation, &fault, (struct slice){ 0 });
 }
 
 /* --- hello --- */
@@ -368,10 +349,13 @@ static void reject_message(struct conversation *conversation, const struct fault
         deal_with(conversation, fault->number);
 }
 
-static int take_bytes(struct conversation *conversation, struct slice bytes) {
+/* --- bytes --- */
+
+static int take_bytes(void *userdata, struct slice bytes) {
+        struct conversation *conversation = userdata;
         struct message message;
         struct fault fault;
-        int r = decoder_take(conversation->host->decoder, conversation->encoding, bytes, &message, &fault);
+        int r = decoder_take(conversation->host->decoder, conversation->framing.encoding, bytes, &message, &fault);
 
         conversation->n_messages++;
         conversation->unkept_bytes += bytes.size_bytes + 1;
@@ -382,168 +366,32 @@ static int take_bytes(struct conversation *conversation, struct slice bytes) {
         return r < 0 ? r : 0;
 }
 
-/* --- framing --- */
-
-static int keep_pending(struct conversation *conversation, struct slice bytes) {
-        return bytes.size_bytes > 0 ? buffer_append(&conversation->pending, bytes.data, bytes.size_bytes) : 0;
-}
-
-static struct slice behind(struct slice bytes, size_t n) {
-        return (struct slice){ bytes.data + n, bytes.size_bytes - n };
-}
-
-static void skip_long_line(struct conversation *conversation) {
-        struct fault fault;
+static void take_framing_fault(void *userdata, const struct fault *fault, struct slice text) {
+        struct conversation *conversation = userdata;
 
         conversation->n_messages++;
-        fault_set(&fault, 0, "message-too-long", "expected at most %d bytes; the line is skipped", MESSAGE_BYTES_MAX);
-        reject(conversation, &fault, (struct slice){ 0 });
-}
-
-static void lose_long_frame(struct conversation *conversation) {
-        struct fault fault;
-
-        conversation->n_messages++;
-        fault_set(&fault, 0, "message-too-long", "expected at most %d bytes; the connection is closed", MESSAGE_BYTES_MAX);
-        lose_framing(conversation, &fault, (struct slice){ 0 });
-}
-
-static int take_whole_line(struct conversation *conversation, struct slice line) {
-        if (line.size_bytes > 0 && line.data[line.size_bytes - 1] == '\r')
-                line.size_bytes--;
-        if (line.size_bytes > MESSAGE_BYTES_MAX) {
-                skip_long_line(conversation);
-                return 0;
-        }
-        line = line_trim(line, false);
-        return line.size_bytes > 0 ? take_bytes(conversation, line) : 0;
-}
-
-/* Up to the newline, or all that is there. Returns what was taken of bytes, or -ENOMEM. */
-static ssize_t take_json(struct conversation *conversation, struct slice bytes, bool final) {
-        const char *newline = memchr(bytes.data, '\n', bytes.size_bytes);
-        size_t n = newline ? (size_t)(newline - bytes.data) : bytes.size_bytes;
-        struct slice part = { bytes.data, n };
-        bool is_whole = newline || final;
-        int r = 0;
-
-        if (!conversation->is_skipping && conversation->pending.size_bytes + n > MESSAGE_BYTES_MAX + 1) {
-                skip_long_line(conversation);
-                buffer_release(&conversation->pending);
-                conversation->is_skipping = true;
-        }
-        if (conversation->is_skipping) {
-                conversation->is_skipping = !newline;
-        } else if (conversation->pending.size_bytes == 0 && is_whole) {
-                r = take_whole_line(conversation, part);
-        } else {
-                r = keep_pending(conversation, part);
-                if (r == 0 && is_whole) {
-                        r = take_whole_line(conversation, buffer_slice(&conversation->pending));
-                        buffer_release(&conversation->pending);
-                }
-        }
-        return r < 0 ? r : (ssize_t)(n + (newline != NULL));
-}
-
-static size_t frame_size(const char *data) {
-        const unsigned char *bytes = (const unsigned char *)data;
-
-        return (size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3];
-}
-
-/* Fills pending up to size_bytes. Is it there? */
-static int gather(struct conversation *conversation, struct slice *bytes, size_t size_bytes) {
-        size_t n = size_bytes > conversation->pending.size_bytes ? size_bytes - conversation->pending.size_bytes : 0;
-        int r;
-
-        if (n > bytes->size_bytes)
-                n = bytes->size_bytes;
-        r = keep_pending(conversation, (struct slice){ bytes->data, n });
-        *bytes = behind(*bytes, n);
-        return r < 0 ? r : conversation->pending.size_bytes >= size_bytes;
-}
-
-static int take_frame(struct conversation *conversation, struct slice frame) {
-        return frame.size_bytes > 0 ? take_bytes(conversation, frame) : 0;
-}
-
-/* A frame that is there in one piece is looked at where it lies. */
-static ssize_t take_protobuf(struct conversation *conversation, struct slice bytes) {
-        struct slice rest = bytes;
-        size_t size;
-        int r;
-
-        if (conversation->pending.size_bytes == 0 && bytes.size_bytes >= LENGTH_BYTES &&
-            (size = frame_size(bytes.data)) <= MESSAGE_BYTES_MAX && bytes.size_bytes - LENGTH_BYTES >= size) {
-                r = take_frame(conversation, (struct slice){ bytes.data + LENGTH_BYTES, size });
-                return r < 0 ? r : (ssize_t)(LENGTH_BYTES + size);
-        }
-        r = gather(conversation, &rest, LENGTH_BYTES);
-        if (r <= 0)
-                return r < 0 ? r : (ssize_t)bytes.size_bytes;
-        size = frame_size(conversation->pending.data);
-        if (size > MESSAGE_BYTES_MAX) {
-                lose_long_frame(conversation);
-                return (ssize_t)bytes.size_bytes;
-        }
-        r = gather(conversation, &rest, LENGTH_BYTES + size);
-        if (r > 0) {
-                r = take_frame(conversation, behind(buffer_slice(&conversation->pending), LENGTH_BYTES));
-                buffer_release(&conversation->pending);
-        }
-        return r < 0 ? r : (ssize_t)(bytes.size_bytes - rest.size_bytes);
-}
-
-static void choose_framing(struct conversation *conversation, struct slice bytes) {
-        struct fault fault;
-
-        if (bytes.data[0] == '{')
-                conversation->framing = FRAMING_JSON;
-        else if (bytes.data[0] == '\0')
-                conversation->framing = FRAMING_PROTOBUF;
-        conversation->encoding = conversation->framing == FRAMING_PROTOBUF ? ENCODING_PROTOBUF : ENCODING_JSON;
-        if (conversation->framing != FRAMING_NOT_KNOWN)
-                return;
-        fault_set(&fault, 0, "wrong-first-byte", "expected { (JSON lines) or 0x00 (protobuf) first, not 0x%02x",
-                  (unsigned char)bytes.data[0]);
-        lose_framing(conversation, &fault, (struct slice){ bytes.data, bytes.size_bytes < 80 ? bytes.size_bytes : 80 });
-}
-
-static void end_cut_off(struct conversation *conversation) {
-        struct fault fault;
-
-        if (conversation->framing != FRAMING_PROTOBUF || conversation->pending.size_bytes == 0)
-                return;
-        fault_set(&fault, 0, "malformed", "expected the rest of a frame; the connection ended after %zu bytes of it",
-                  conversation->pending.size_bytes);
-        lose_framing(conversation, &fault, (struct slice){ 0 });
+        reject(conversation, fault, text);
 }
 
 int conversation_push(struct conversation *conversation, struct slice bytes, bool final) {
-        if (conversation->framing == FRAMING_NOT_KNOWN && bytes.size_bytes > 0)
-                choose_framing(conversation, bytes);
-        while (bytes.size_bytes > 0 && conversation->framing != FRAMING_LOST) {
-                ssize_t n = conversation->framing == FRAMING_JSON ? take_json(conversation, bytes, false)
-                                                                  : take_protobuf(conversation, bytes);
+        const struct framing_sink sink = { conversation, take_bytes, take_framing_fault };
+        int r = framing_push(&conversation->framing, bytes, final, &sink);
 
-                if (n < 0)
-                        return (int)n;
-                bytes = behind(bytes, (size_t)n);
-        }
-        if (final && conversation->framing == FRAMING_JSON && conversation->pending.size_bytes > 0) {
-                ssize_t n = take_json(conversation, SLICE(""), true);
+        if (r < 0)
+                return r;
+        return conversation->framing.state == FRAMING_LOST ? CONVERSATION_IS_OVER : CONVERSATION_GOES_ON;
+}
 
-                if (n < 0)
-                        return (int)n;
-        }
-        if (final)
-                end_cut_off(conversation);
-        return conversation->framing == FRAMING_LOST ? CONVERSATION_IS_OVER : CONVERSATION_GOES_ON;
+void conversation_refuse(struct conversation *conversation, const char *code, const char *message) {
+        struct fault fault;
+
+        fault_set(&fault, 0, code, "%s", message);
+        framing_lose(&conversation->framing);
+        take_framing_fault(conversation, &fault, (struct slice){ 0 });
 }
 
 size_t conversation_pending_bytes(const struct conversation *conversation) {
-        return conversation->pending.size_bytes;
+        return conversation->framing.pending.size_bytes;
 }
 
 /* --- keeping and stopping --- */
@@ -585,7 +433,7 @@ int conversation_new(struct conversation **ret_conversation, struct conversation
                 return -ENOMEM;
         conversation->host = host;
         conversation->connection = connection;
-        conversation->pending = BUFFER_INIT(MESSAGE_BYTES_MAX + LENGTH_BYTES);
+        conversation->framing = FRAMING_INIT;
         conversation->answers = BUFFER_INIT(ANSWERS_BYTES_MAX);
         conversation->names = BUFFER_INIT((size_t)MESSAGE_METRICS_MAX * (MESSAGE_NAME_BYTES_MAX + RANK_BYTES));
         *ret_conversation = conversation;
@@ -598,7 +446,7 @@ struct conversation *conversation_free(struct conversation *conversation) {
         if (conversation->client && conversation->client->connection == conversation->connection)
                 conversation->client->connection = NULL;
         stream_free(conversation->stream);
-        buffer_release(&conversation->pending);
+        framing_release(&conversation->framing);
         buffer_release(&conversation->answers);
         buffer_release(&conversation->names);
         free(conversation->metrics);
