@@ -96,7 +96,8 @@ static void take_dropped(void *userdata, uint64_t n) {
         if (facts->agent.dropped == 0)
                 log_warning("a client of the socket had no room for %llu of its reports: they are counted as dropped",
                             (unsigned long long)n);
-        facts->agent.dropped += n;
+        /* Clients say the numbers: whatever they are, the Result's is one that the API takes. */
+        facts->agent.dropped += n < MESSAGE_NUMBER_MAX - facts->agent.dropped ? n : MESSAGE_NUMBER_MAX - facts->agent.dropped;
         reports->config.changed(reports->config.userdata);
 }
 
