@@ -40,6 +40,6 @@ bool decoder_reject(struct decoder *decoder, const char *code, const char *field
 /* All fields were set. Is the message whole? */
 bool decoder_finish(struct decoder *decoder);
 
-/* One for each encoding: 0, or -ENOMEM; what is wrong has the draft rejected. */
+/* One for each encoding: 0, or -ENOMEM; what is wrong has the message rejected. */
 int json_message_take(struct decoder *decoder, struct slice line, struct message *message, struct fault *fault);
 int protobuf_message_take(struct decoder *decoder, struct slice frame, struct message *message, struct fault *fault);
