@@ -1,12 +1,24 @@
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include <agent.pb-c.h>
 
 #include "base/json_put.h"
+#include "base/utf8.h"
 #include "protocol/message.h"
 
-enum { UNACKNOWLEDGED_BYTES_MAX = 256 * 1024, LENGTH_BYTES = 4 };
+enum {
+        UNACKNOWLEDGED_BYTES_MAX = 256 * 1024,
+        LENGTH_BYTES = 4,
+        REASON_BYTES_MAX = 1024, /* of a stop: the API has no limit, what waits for a client has one */
+};
+
+static struct slice reason_of(const struct stop_request *stop) {
+        struct slice reason = slice_from(stop->reason ? stop->reason : "");
+
+        return (struct slice){ reason.data, utf8_cut(reason, REASON_BYTES_MAX) };
+}
 
 /* --- JSON --- */
 
@@ -14,7 +26,7 @@ static void put_stop(struct json_writer *writer, const struct stop_request *stop
         json_put_key(writer, "stop");
         json_put_open(writer, '{');
         json_put_key(writer, "reason");
-        json_put_string(writer, stop->reason ? stop->reason : "");
+        json_put_text(writer, reason_of(stop));
         if (!isnan(stop->deadline_s)) {
                 json_put_key(writer, "deadline");
                 json_put_number(writer, stop->deadline_s, 17);
@@ -122,18 +134,29 @@ static int put_message(struct buffer *out, const AgentMessage *message) {
         return r;
 }
 
-static void set_stop(Stop *stop, const struct stop_request *request) {
-        experiments__agent__v1__stop__init(stop);
-        stop->reason = text_of(request->reason);
-        stop->has_deadline = !isnan(request->deadline_s);
-        stop->deadline = stop->has_deadline ? request->deadline_s : 0;
+/* With its reason, which is cut. */
+struct stop_message {
+        Stop stop;
+        char reason[REASON_BYTES_MAX + 1];
+};
+
+static Stop *set_stop(struct stop_message *message, const struct stop_request *request) {
+        struct slice reason = reason_of(request);
+
+        memcpy(message->reason, reason.data, reason.size_bytes);
+        message->reason[reason.size_bytes] = '\0';
+        experiments__agent__v1__stop__init(&message->stop);
+        message->stop.reason = message->reason;
+        message->stop.has_deadline = !isnan(request->deadline_s);
+        message->stop.deadline = message->stop.has_deadline ? request->deadline_s : 0;
+        return &message->stop;
 }
 
 static int pack_welcome(struct buffer *out, const struct answer *answer) {
         Experiments__Agent__V1__Welcome welcome;
         Experiments__Agent__V1__Limits limits;
+        struct stop_message stop;
         AgentMessage message;
-        Stop stop;
 
         experiments__agent__v1__agent_message__init(&message);
         experiments__agent__v1__welcome__init(&welcome);
@@ -151,8 +174,7 @@ static int pack_welcome(struct buffer *out, const struct answer *answer) {
         welcome.has_kept = answer->number > 0;
         welcome.kept = answer->number;
         welcome.limits = &limits;
-        set_stop(&stop, &answer->welcome.stop);
-        welcome.stop = answer->welcome.stop.is_requested ? &stop : NULL;
+        welcome.stop = answer->welcome.stop.is_requested ? set_stop(&stop, &answer->welcome.stop) : NULL;
         message.message_case = EXPERIMENTS__AGENT__V1__AGENT_MESSAGE__MESSAGE_WELCOME;
         message.welcome = &welcome;
         return put_message(out, &message);
@@ -162,7 +184,7 @@ static int put_protobuf(struct buffer *out, const struct answer *answer) {
         Experiments__Agent__V1__Kept kept = EXPERIMENTS__AGENT__V1__KEPT__INIT;
         Experiments__Agent__V1__Rejected rejected = EXPERIMENTS__AGENT__V1__REJECTED__INIT;
         AgentMessage message = EXPERIMENTS__AGENT__V1__AGENT_MESSAGE__INIT;
-        Stop stop;
+        struct stop_message stop;
 
         if (answer->kind == ANSWER_WELCOME)
                 return pack_welcome(out, answer);
@@ -172,9 +194,8 @@ static int put_protobuf(struct buffer *out, const struct answer *answer) {
                 message.message_case = EXPERIMENTS__AGENT__V1__AGENT_MESSAGE__MESSAGE_KEPT;
                 message.kept = &kept;
         } else if (answer->kind == ANSWER_STOP) {
-                set_stop(&stop, &answer->stop);
                 message.message_case = EXPERIMENTS__AGENT__V1__AGENT_MESSAGE__MESSAGE_STOP;
-                message.stop = &stop;
+                message.stop = set_stop(&stop, &answer->stop);
         } else {
                 rejected.has_number = answer->number > 0;
                 rejected.number = answer->number;

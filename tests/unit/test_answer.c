@@ -106,6 +106,28 @@ static void test_stop(void **state) {
         assert_line(&answer, "{\"stop\":{\"reason\":\"\",\"deadline\":1700000000.123}}\n");
 }
 
+/* As long as an object of the API may be: it is cut, and what a client hears stays within what may wait for it. */
+static void test_a_reason_without_end(void **state) {
+        enum { REASON_BYTES = 1000000 };
+        CLEANUP(cleanup_free) char *reason = malloc(REASON_BYTES + 2);
+        CLEANUP(buffer_release) struct buffer out = BUFFER_INIT(32 * 1024);
+        struct answer answer = { .kind = ANSWER_WELCOME };
+        Experiments__Agent__V1__AgentMessage *message;
+
+        (void)state;
+        assert_non_null(reason);
+        reason[0] = 'x';
+        for (size_t i = 1; i <= REASON_BYTES; i++)
+                reason[i] = i % 2 ? '\xc3' : '\xa9';
+        reason[REASON_BYTES + 1] = '\0';
+        answer.welcome.stop = (struct stop_request){ true, reason, NAN };
+        assert_int_equal(answer_put(&out, ENCODING_JSON, &answer), 0);
+        message = read_frame(&answer);
+        assert_int_equal(strlen(message->welcome->stop->reason), 1023);
+        assert_memory_equal(message->welcome->stop->reason, reason, 1023);
+        experiments__agent__v1__agent_message__free_unpacked(message, NULL);
+}
+
 static void test_rejected(void **state) {
         struct fault fault;
         struct answer answer = { .kind = ANSWER_REJECTED, .number = 3, .fault = &fault };
@@ -171,6 +193,7 @@ int main(void) {
                 cmocka_unit_test(test_a_welcome_with_nothing_kept),
                 cmocka_unit_test(test_kept),
                 cmocka_unit_test(test_stop),
+                cmocka_unit_test(test_a_reason_without_end),
                 cmocka_unit_test(test_rejected),
                 cmocka_unit_test(test_a_fault_is_text),
                 cmocka_unit_test(test_no_room),
