@@ -149,7 +149,9 @@ static void take_record(void *userdata, const struct record *record) {
                 agent->facts.last_report_us = loop_wall_us(agent->loop);
         if (is_first)
                 agent->facts.phase = PHASE_RUNNING;
-        if (!agent->is_ending)
+        if (agent->is_ending)
+                state_changed(agent->state);
+        else
                 changed(agent, is_first);
 }
 

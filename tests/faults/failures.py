@@ -46,6 +46,7 @@ FAILURES = {
     "recvfrom": ("EAGAIN", "EINTR", "ECONNRESET", "ENOMEM"),
     "read": (SHORT, "EAGAIN", "EINTR", "EIO"),
     "renameat": ("EACCES", "EDQUOT", "ENOMEM", "ENOSPC", "EROFS"),
+    "sendto": (SHORT, "EAGAIN", "EINTR", "ECONNRESET", "ENOBUFS", "ENOMEM", "EPIPE"),
     "signalfd4": ("EMFILE", "ENFILE", "ENODEV", "ENOMEM"),
     "socket": ("EACCES", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"),
     "statfs": ("EACCES", "EINTR", "EIO", "ENOENT", "ENOMEM"),

@@ -3,7 +3,12 @@
 import os
 import shutil
 
+from agent.talk import ENCODINGS
+from faults.client import Client
 from faults.oracle import Oracle, csv, keras
+
+
+TURNS_MAX = 100  # of an agent, until it has acknowledged what it was told
 
 
 def append(path, text):
@@ -160,6 +165,50 @@ def printed(world):
     append(path, oracle.lines(2))
 
 
+def reporters(world):
+    world.oracle = Oracle(revise_every=0)
+    world.flags = ["--socket", "agent.sock"]
+    return world.oracle, [Client(world.base, name, ENCODINGS[name]) for name in ENCODINGS]
+
+
+def reported(world):
+    """Two clients of the socket report, one in either encoding; the last report comes with the agent's end."""
+    oracle, clients = reporters(world)
+    yield
+    for n in (2, 1, 2):
+        for client in clients:
+            client.say(oracle, n)
+        yield
+        yield from told(clients)
+    yield from said_at_the_end(world, clients)
+
+
+def reported_late(world):
+    """The first report comes with the agent's end."""
+    oracle, clients = reporters(world)
+    yield
+    for client in clients:
+        client.connect()
+    yield
+    yield from said_at_the_end(world, clients)
+
+
+def said_at_the_end(world, clients):
+    world.ask_to_end()
+    clients[0].say(world.oracle, 1)  # one alone: whose comes last is the latest
+    yield
+    yield from told(clients)
+
+
+def told(clients):
+    """Until each has heard that all it said is kept."""
+    for _ in range(TURNS_MAX):
+        if all([client.go_on() for client in clients]):
+            return
+        yield
+    assert False, "what was said is not acknowledged"
+
+
 LIVES = {life.__name__: life for life in (
-    appended, short, renamed, shifted, copied_and_cut, replaced, rewritten, swapped, table, printed)}
-SHORT_LIVES = ["appended", "short"]
+    appended, short, renamed, shifted, copied_and_cut, replaced, rewritten, swapped, table, printed, reported, reported_late)}
+SHORT_LIVES = ["appended", "short", "reported", "reported_late"]

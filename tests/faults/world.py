@@ -29,6 +29,8 @@ class World:
         os.mkfifo(self.clock)
         self.result = self.results / "job-1.json"
         self.oracle = None
+        self.flags = []
+        self.run = None
         self.is_over = False
         self.is_whole = True  # no line is begun that has no newline yet
         self._life = life(self)
@@ -38,6 +40,11 @@ class World:
         """The next thing happens; False: that was the last before."""
         self.is_over = self.is_over or next(self._life, self) is self
         return not self.is_over
+
+    def ask_to_end(self):
+        """The agent that runs is asked to end; things may go on to happen meanwhile."""
+        self.run.is_ended = True
+        self.run.process.terminate()
 
     def check(self):
         self.oracle.check(self.result)
@@ -53,11 +60,13 @@ class Run:
         """flags: of at_call. With --ask, what happens next happens there. is_checked: whenever nothing more
         would happen, the Result is right."""
         self.world = world
+        world.run = self
         self.is_checked = is_checked
         self.was_hit = self.is_ended = False
         ours, theirs = socket.socketpair()
         command = [TOOLS / "at_call", "--clock", world.clock, "--driver", str(theirs.fileno()), *flags,
-                   AGENT, "--dir", world.dir, "--to", world.results, "--job", "job-1", "--interval", "10ms,10ms"]
+                   AGENT, "--dir", world.dir, "--to", world.results, "--job", "job-1", "--interval", "10ms,10ms",
+                   *world.flags]
         environment = clean_environment({"EXPERIMENTS_TEST_CLOCK": str(world.clock)})
         with theirs, open(world.log, "ab") as log:
             self.process = subprocess.Popen(command, stderr=log, env=environment, pass_fds=[theirs.fileno()],
