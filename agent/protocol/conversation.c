@@ -48,18 +48,18 @@ struct conversation {
 
 /* --- answers --- */
 
-static void put_answer(struct conversation *conversation, const struct answer *answer) {
-        (void)answer_put(&conversation->answers, conversation->framing.encoding, answer);
+static int put_answer(struct conversation *conversation, const struct answer *answer) {
+        return answer_put(&conversation->answers, conversation->framing.encoding, answer);
 }
 
 static void put_rejected(struct conversation *conversation, const struct fault *fault) {
         struct answer answer = { .kind = ANSWER_REJECTED, .number = fault->number, .fault = fault };
 
         if (conversation->n_rejected++ < REJECTED_MAX)
-                put_answer(conversation, &answer);
+                (void)put_answer(conversation, &answer);
 }
 
-static void put_welcome(struct conversation *conversation) {
+static int put_welcome(struct conversation *conversation) {
         const struct conversation_host *host = conversation->host;
         struct answer answer = { .kind = ANSWER_WELCOME, .number = conversation->client->kept };
 
@@ -71,29 +71,26 @@ static void put_welcome(struct conversation *conversation) {
                 answer.welcome.stop.is_requested = false;
         conversation->kept_sent = conversation->client->kept;
         conversation->stop_is_due = false;
-        put_answer(conversation, &answer);
+        return put_answer(conversation, &answer);
 }
 
-/* Only the newest is meant, so one is put when those before it are on their way. */
+/* Only the newest is meant, so one is put when those before it are on their way. What there is no memory for stays due. */
 static void put_kept(struct conversation *conversation) {
         uint64_t kept = conversation->client ? conversation->client->kept : 0;
         struct answer answer = { .kind = ANSWER_KEPT, .number = kept };
         bool is_news = conversation->client && !conversation->hello.no_kept && kept > conversation->kept_sent;
 
-        if (!conversation->kept_is_due && !is_news)
+        if ((!conversation->kept_is_due && !is_news) || put_answer(conversation, &answer) < 0)
                 return;
         conversation->kept_is_due = false;
         conversation->kept_sent = kept;
-        put_answer(conversation, &answer);
 }
 
 static void put_stop(struct conversation *conversation) {
         struct answer answer = { .kind = ANSWER_STOP, .stop = conversation->host->stop };
 
-        if (!conversation->stop_is_due)
-                return;
-        conversation->stop_is_due = false;
-        put_answer(conversation, &answer);
+        if (conversation->stop_is_due && put_answer(conversation, &answer) == 0)
+                conversation->stop_is_due = false;
 }
 
 /* --- rejecting --- */
@@ -116,7 +113,7 @@ static bool is_taken(const struct conversation *conversation, const struct clien
                (hello->pid == 0 || client->pid != hello->pid);
 }
 
-static void meet(struct conversation *conversation, struct client *client, const struct hello *hello) {
+static int meet(struct conversation *conversation, struct client *client, const struct hello *hello) {
         const struct conversation_host *host = conversation->host;
 
         if (client->connection)
@@ -127,7 +124,7 @@ static void meet(struct conversation *conversation, struct client *client, const
         conversation->client = client;
         conversation->hello = *hello;
         conversation->hello.client = conversation->hello.program = (struct slice){ 0 };
-        put_welcome(conversation);
+        return put_welcome(conversation);
 }
 
 /* 0 or -ENOMEM. */
@@ -147,7 +144,7 @@ static int take_hello(struct conversation *conversation, const struct hello *hel
                 fault_set(&fault, 0, "client-id-taken",
                           "hello.client: expected an id of its own; another process is connected with this one");
         else if (r == 0)
-                meet(conversation, client, hello);
+                r = meet(conversation, client, hello);
         if (fault.code)
                 reject(conversation, &fault, text);
         return fault.code ? 0 : r;

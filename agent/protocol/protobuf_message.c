@@ -19,18 +19,21 @@ typedef Experiments__Agent__V1__End End;
 
 struct quota {
         size_t left_bytes;
-        bool is_exceeded;
+        bool is_exceeded, is_memory_out;
 };
 
 static void *quota_alloc(void *data, size_t size_bytes) {
         struct quota *quota = data;
+        void *memory;
 
         if (size_bytes > quota->left_bytes) {
                 quota->is_exceeded = true;
                 return NULL;
         }
         quota->left_bytes -= size_bytes;
-        return malloc(size_bytes);
+        memory = malloc(size_bytes);
+        quota->is_memory_out = quota->is_memory_out || !memory;
+        return memory;
 }
 
 static void quota_free(void *data, void *pointer) {
@@ -219,7 +222,8 @@ int protobuf_message_take(struct decoder *decoder, struct slice frame, struct me
         ProtobufCAllocator allocator = { quota_alloc, quota_free, &quota };
         ClientMessage *said = experiments__agent__v1__client_message__unpack(&allocator, frame.size_bytes,
                                                                              (const uint8_t *)frame.data);
-        int r = decoder_start(decoder, said ? kind_of(said) : MESSAGE_UNKNOWN, frame.size_bytes, message, fault);
+        int r = quota.is_memory_out ? -ENOMEM : decoder_start(decoder, said ? kind_of(said) : MESSAGE_UNKNOWN,
+                                                              frame.size_bytes, message, fault);
 
         if (r == 0 && said)
                 take(decoder, said, frame);
