@@ -95,8 +95,11 @@ static int write_manifest(void *userdata, struct buffer *out) {
         return result_write_manifest(out, &identity, agent->fold, &agent->facts);
 }
 
+/* At the end the last report follows anyway. */
 static void changed(struct agent *agent, bool now) {
         state_changed(agent->state);
+        if (agent->is_ending)
+                return;
         if (agent->directory)
                 directory_changed(agent->directory, now);
         if (agent->api && now)
@@ -149,10 +152,7 @@ static void take_record(void *userdata, const struct record *record) {
                 agent->facts.last_report_us = loop_wall_us(agent->loop);
         if (is_first)
                 agent->facts.phase = PHASE_RUNNING;
-        if (agent->is_ending)
-                state_changed(agent->state);
-        else
-                changed(agent, is_first);
+        changed(agent, is_first);
 }
 
 static void take_reject(void *userdata, const struct reject *reject) {
@@ -169,7 +169,7 @@ static void take_reject(void *userdata, const struct reject *reject) {
         if (n == REJECTS_NAMED)
                 log_info("further lines that are not understood are counted only (experiments-agent parse --why "
                          "FILE names them)");
-        if (n == 1 && !agent->is_ending)
+        if (n == 1)
                 changed(agent, false);
 }
 
@@ -206,8 +206,7 @@ static void lost(void *userdata, const char *path, uint64_t lost_bytes) {
                 log_warning("%s: was truncated and begun anew, and there is no copy of it beside it: what was written "
                             "just before may be lost", path);
         condition_note_loss(&agent->condition, path, lost_bytes, agent->facts.agent.lost_bytes);
-        if (!agent->is_ending)
-                changed(agent, false);
+        changed(agent, false);
 }
 
 /* --- from the socket --- */
@@ -221,8 +220,7 @@ static int keep(void *userdata) {
 static void said(void *userdata) {
         struct agent *agent = userdata;
 
-        if (!agent->is_ending)
-                changed(agent, false);
+        changed(agent, false);
 }
 
 /* --- from the API server --- */
@@ -383,12 +381,12 @@ static void on_hurry_timer(void *userdata) {
 static void end(struct agent *agent) {
         int64_t grace_ms = agent->options->grace_ms;
 
+        if (fold_accepted(agent->fold) > 0)
+                changed(agent, true);
         agent->is_ending = true;
         agent->end_ms = loop_now_ms(agent->loop) + grace_ms;
         loop_timer_set(agent->hurry_timer, grace_ms / 2);
         loop_timer_set(agent->drain_timer, 0);
-        if (fold_accepted(agent->fold) > 0)
-                changed(agent, true);
 }
 
 static void on_hangup(struct agent *agent) {

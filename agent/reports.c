@@ -32,6 +32,9 @@ struct reports {
 static int keep(void *userdata) {
         struct reports *reports = userdata;
 
+        /* Some of what is numbered changes nothing else, such as the end of a rank above 0. */
+        if (!clients_are_kept(reports->clients))
+                reports->config.changed(reports->config.userdata);
         return reports->config.keep(reports->config.userdata);
 }
 

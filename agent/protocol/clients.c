@@ -86,6 +86,13 @@ void clients_mark_kept(struct clients *clients) {
                 clients->list[i]->kept = clients->list[i]->last;
 }
 
+bool clients_are_kept(const struct clients *clients) {
+        for (size_t i = 0; i < clients->n; i++)
+                if (clients->list[i]->kept != clients->list[i]->last)
+                        return false;
+        return true;
+}
+
 size_t clients_count(const struct clients *clients) {
         return clients->n;
 }

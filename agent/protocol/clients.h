@@ -31,6 +31,7 @@ int clients_get(struct clients *clients, struct slice id, struct client **ret_cl
 
 /* All that was dealt with is kept now. */
 void clients_mark_kept(struct clients *clients);
+bool clients_are_kept(const struct clients *clients);
 
 size_t clients_count(const struct clients *clients);
 const struct client *clients_at(const struct clients *clients, size_t i);

@@ -186,6 +186,20 @@ def test_parameters_and_an_end_that_failed(agent):
     assert (status["phase"], status["attempt"]["exitCode"]) == ("Failed", 3)
 
 
+def test_a_number_is_kept_that_changes_nothing_else(agent):
+    hello = {"hello": {"client": "r", "rank": 3}}
+    with agent.connect() as client:
+        say(client, hello, report(1, 1, loss=0.5), {"ping": {}})
+        hear(client, 2)
+        say(client, {"end": {"number": 2}}, {"ping": {}})
+        assert hear(client, 1) == [{"kept": {"number": 2}}]
+    agent.kill()
+    agent.start()
+    with agent.connect() as client:
+        say(client, hello)
+        assert hear(client, 1)[0]["welcome"]["kept"] == 2
+
+
 def test_ranks_have_names_of_their_own(agent):
     with agent.connect() as client:
         say(client, {"hello": {"client": "r", "rank": 3}}, report(1, 1, loss=0.5), {"ping": {}})
