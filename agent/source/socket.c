@@ -93,14 +93,13 @@ static void connection_wait(struct connection *connection) {
         (void)loop_fd_set_events(connection->source, (is_read ? EPOLLIN : 0u) | (has_answers ? EPOLLOUT : 0u));
 }
 
-/* What is over is closed when all it said is kept and it was told so; a client that does not read is not waited for. */
+/* What is over is closed when all it said is kept and it was told so, or when nobody is there to be told; a client that
+ * does not read is not waited for. */
 static void connection_settle(struct connection *connection) {
         bool is_there = connection_answer(connection);
 
-        if (connection->is_over && !connection->is_unkept)
+        if (connection->is_over && (!is_there || !connection->is_unkept))
                 connection_close(connection);
-        else if (!is_there && connection->is_over)
-                (void)loop_fd_set_events(connection->source, 0);
         else
                 connection_wait(connection);
 }
@@ -206,17 +205,17 @@ static ssize_t connection_read(struct connection *connection) {
 static void on_connection(void *userdata, uint32_t events) {
         struct connection *connection = userdata;
         struct agent_socket *socket = connection->socket;
+        bool is_gone = events & (EPOLLHUP | EPOLLERR); /* told whatever is asked for (epoll_ctl(2)) */
         ssize_t n;
 
-        if (!connection->is_over && !connection->is_paused && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
+        if (connection->is_over && is_gone) {
+                connection_close(connection);
+                return;
+        }
+        if (!connection->is_over && (is_gone || (!connection->is_paused && (events & EPOLLIN)))) {
                 n = connection_read(connection);
                 if (n > 0)
                         limit_rate(connection, (size_t)n);
-        } else if (connection->is_over && (events & (EPOLLHUP | EPOLLERR))) {
-                /* Reported whatever is asked for (epoll_ctl(2)): nobody is there to be answered. */
-                connection->source = loop_fd_free(connection->source);
-                (void)loop_fd_new(&connection->source, socket->loop, connection->fd, EPOLLET, on_connection, connection);
-                return;
         }
         if (socket->pending_bytes > SOCKET_PENDING_BYTES_MAX)
                 refuse_largest(socket);

@@ -1,7 +1,11 @@
 """Both encodings of proto/PROTOCOL.md, as far as tests speak them: messages to bytes, bytes to answers."""
 
 import json
+import os
+import socket
 import struct
+
+HANGS_S = 60  # no agent computes for so long
 
 # Of proto/agent.proto: name to field number and type.
 CLIENT_MESSAGES = {"hello": 1, "report": 2, "parameters": 3, "end": 4, "ping": 5}
@@ -115,3 +119,56 @@ class Answers:
                 answer, rest = _answer(self._pending[4:4 + size]), self._pending[4 + size:]
             self._pending = rest
             yield answer
+
+
+class Client:
+    """A connection whose path may be longer than a socket's."""
+
+    def __init__(self, directory):
+        directory = os.open(directory, os.O_PATH)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(HANGS_S)
+        self.socket.connect(f"/proc/self/fd/{directory}/agent.sock")
+        os.close(directory)
+        self.answers, self.heard = Answers(), []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def say(self, *messages, encode=json_line):
+        self.socket.sendall(b"".join(map(encode, messages)))
+
+    def hear(self):
+        """The next answer; None: the agent closed."""
+        while not self.heard:
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:  # it closed without having read all
+                return None
+            if not data:
+                return None
+            self.heard += self.answers.push(data)
+        return self.heard.pop(0)
+
+    def fill(self, data):
+        """Sends until nothing more is taken; how many bytes."""
+        self.socket.setblocking(False)
+        n = 0
+        try:
+            while True:
+                n += self.socket.send(data)
+        except BlockingIOError:
+            return n
+        finally:
+            self.socket.settimeout(HANGS_S)
+
+    def ask(self):
+        """Waits until all that was said before is kept."""
+        self.say({"ping": {}})
+        while "kept" not in (answer := self.hear() or {}):
+            if not answer:
+                raise ConnectionResetError
+        return answer["kept"].get("number", 0)
