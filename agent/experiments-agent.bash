@@ -14,6 +14,16 @@ _experiments_agent() {
                 fi
                 return
         fi
+        if [[ ${COMP_WORDS[1]} == report && $COMP_CWORD -gt 1 ]]; then
+                case $before in
+                --checkpoint|--socket) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+                --output) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+                --epoch|--step|--time|--epochs|--parameter|--end|--wait|-p) ;;
+                *) mapfile -t COMPREPLY < <(compgen -W "--epoch --step --time --epochs --checkpoint --output --parameter --end
+                        --socket --wait --help" -- "$word") ;;
+                esac
+                return
+        fi
         if [[ ${COMP_WORDS[1]} == state && $COMP_CWORD -gt 1 ]]; then
                 case $before in
                 --output|-o) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
@@ -34,7 +44,7 @@ _experiments_agent() {
         --owner) mapfile -t COMPREPLY < <(compgen -W "auto experiment job none" -- "$word") ;;
         --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
         --filter|--server|--namespace|--job|--output|--interval|--grace|--objective|-[fsnjoi]) ;;
-        *) if [[ $COMP_CWORD -eq 1 ]]; then flags="parse state $flags"; fi
+        *) if [[ $COMP_CWORD -eq 1 ]]; then flags="parse report state $flags"; fi
            mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word") ;;
         esac
 }

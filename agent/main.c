@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "options.h"
 #include "parse.h"
+#include "report_command.h"
 #include "state_command.h"
 #include "version.h"
 
@@ -33,6 +34,8 @@ int main(int n_arguments, char **arguments) {
 
         if (n_arguments > 1 && strcmp(arguments[1], "parse") == 0)
                 return parse_command(n_arguments - 1, arguments + 1);
+        if (n_arguments > 1 && strcmp(arguments[1], "report") == 0)
+                return report_command(n_arguments - 1, arguments + 1);
         if (n_arguments > 1 && strcmp(arguments[1], "state") == 0)
                 return state_command(n_arguments - 1, arguments + 1);
 

@@ -424,7 +424,7 @@ static int read_flags(struct options *options, int n_arguments, char **arguments
                         return r;
         }
         if (optind < n_arguments)
-                return usage_error("'%s': expected a flag, or a command (parse, state) as first word (see --help)",
+                return usage_error("'%s': expected a flag, or a command (parse, report, state) as first word (see --help)",
                                    arguments[optind]);
         return 0;
 }
@@ -454,6 +454,7 @@ void options_release(struct options *options) {
 void options_print_help(void) {
         printf("Usage: " PROGRAM " [FLAG]...\n"
                "       " PROGRAM " parse [--records|--why] [--filter REGEX] FILE|DIR...\n"
+               "       " PROGRAM " report [--epoch N] [--step N] NAME=VALUE...\n"
                "       " PROGRAM " state [--output json] DIR\n"
                "\n"
                "Follows the metrics files that a training job writes and publishes them, an epoch a row, as\n"
