@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from agent.harness import clean_environment
+from agent.harness import AGENT, clean_environment
 from c_programs import HERE, REPORTER
 
 WARNINGS = ["-pedantic", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Wno-sign-conversion", "-Werror", "-O2"]
@@ -102,3 +102,33 @@ def test_in_a_shared_library(tmp_path, prefix):
     """As a plugin of a trainer links it."""
     sh("gcc", "-shared", "-Wl,--whole-archive", prefix / "lib/here/libexperiments-reporter.a", "-Wl,--no-whole-archive,-z,defs", "-o",
        tmp_path / "plugin.so", "-pthread")
+
+
+def section(name):
+    return re.search(rf"^## {name}\n(.*?)(?=^## |\Z)", (REPORTER.parents[1] / "docs/reporters.md").read_text(), re.M | re.S)[1]
+
+
+@pytest.mark.parametrize("compiler, language", [("gcc", "c"), ("g++", "c++")])
+def test_what_the_document_shows_compiles(tmp_path, compiler, language):
+    first, *others = re.findall(r"(?:^    .*\n(?:\n(?=    ))?)+", section("C"), re.M)
+    include, code = first.replace("...", ";").split("\n", 1)
+    others = [other for other in others if other.rstrip().endswith(";")]
+    assert len(others) == 1
+    (tmp_path / "shown.c").write_text(f"{include}\nvoid train(int epochs, double loss, double accuracy);\n"
+                                      f"void train(int epochs, double loss, double accuracy) {{\n{code}\n"
+                                      f"int epoch = 3, step = 900;\n{others[0]}\n}}\n")
+    sh(compiler, "-x", language, "-Wall", "-Wextra", "-Werror", f"-I{REPORTER}", "-c", tmp_path / "shown.c", "-o", tmp_path / "object")
+    for call in re.findall(r"`((?:exp|EXP)_\w+\(.*?)`", section("C"), re.S):
+        call = re.sub(r"step, \.\.\.", '1, {"loss", 1.0}', call).rstrip(";") + ";"
+        (tmp_path / "shown.c").write_text(f"{include}\nvoid call(void);\nvoid call(void) {{\n{call.replace('new()', 'new(NULL)')}\n}}\n")
+        sh(compiler, "-x", language, f"-I{REPORTER}", "-c", tmp_path / "shown.c", "-o", tmp_path / "object")
+
+
+def test_what_the_document_shows_for_the_shell_is_kept(start_agent, short):
+    agent = start_agent()
+    commands = re.findall(r"^    (experiments-agent report .*)$", section("Shell"), re.M)
+    assert len(commands) == 4
+    for command in commands:
+        sh("sh", "-c", f"true; {command}", EXPERIMENTS_DIR=str(short), PATH=f"{AGENT.parent}:{os.environ['PATH']}")
+    status = agent.stop()
+    assert status["phase"] == "Succeeded" and status["job_parameters"] == {"lr": 0.01, "optimizer": "adam"}
