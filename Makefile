@@ -119,3 +119,4 @@ bench: packages-test build static
 	@$(PYTHON) tests/cluster/apiserver.py build
 	@$(PYTHON) tests/bench/bench.py
 	@$(PYTHON) tests/bench/bench_costs.py
+	@$(PYTHON) tests/bench/bench_report_c.py
