@@ -1,0 +1,157 @@
+"""Which way reports go: to the agent, to a file, or nowhere; and in which order, from any thread.
+
+A process that has once reached the agent reports to it, and to nothing else, until its end. One that has not, within
+MOMENT_SECONDS of its first report or by its end, writes the metrics file until its end, where there is a directory.
+So nothing is reported both ways, whenever the agent comes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from threading import Lock
+from typing import Deque, Optional, Tuple
+
+from . import process
+from .connection import Connection, Stop
+from .file import MetricsFile, read_stop
+from .notices import notice
+
+MOMENT_SECONDS = 10.0
+
+
+class Delivery:
+    """Of one reporter in one process."""
+
+    def __init__(self, socket: Optional[str], rank: Optional[int], buffer_bytes: int) -> None:
+        # Messages pass through a queue, and whoever gets the lock sends them. Nobody waits for the lock, so a
+        # signal handler cannot wait for what it interrupted.
+        self._inbox: Deque[Tuple[str, str]] = deque()
+        self._lock = Lock()
+        self._named = socket, rank, buffer_bytes
+        self._connection: Optional[Connection] = None
+        self._file: Optional[MetricsFile] = None
+        self._file_at = 0.0
+        self._directory: Optional[str] = None
+        self._found = False
+        self.rank = 0
+        self.silent = False  # what is put goes nowhere
+
+    def put(self, kind: str, fields: str) -> None:
+        """Takes a message, and sends what can be sent without waiting."""
+        self._inbox.append((kind, fields))
+        # Again, for what came from another thread or a signal meanwhile.
+        while self._inbox and self._lock.acquire(False):
+            try:
+                self._work()
+            finally:
+                self._lock.release()
+
+    def stop(self) -> Optional[Stop]:
+        """What the agent said of a stop so far."""
+        if self._lock.acquire(False):
+            try:
+                self._work(read=True)
+            finally:
+                self._lock.release()
+        connection = self._connection
+        if connection is None:
+            return None
+        if not connection.reached and connection.stop is None and self._directory is not None:
+            connection.stop = read_stop(self._directory)
+        return connection.stop
+
+    def flush(self, seconds: float) -> bool:
+        """Waits until all is acknowledged, or in the file."""
+        end = time.monotonic() + seconds
+        while not self._is_done():
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            connection = self._connection
+            if self._inbox or connection is None:  # another thread has the lock, or this one does below a signal handler
+                time.sleep(min(left, 0.005))
+            else:
+                connection.wait(left)
+        return True
+
+    def give_up_waiting(self) -> None:
+        """At the end: an agent that never came will find a file."""
+        self._file_at = 0.0
+
+    def close(self) -> None:
+        """Of a child of fork, too: the parent's connection goes on."""
+        if self._connection is not None:
+            self._connection.close()
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def dropped(self) -> int:
+        return (self._connection.dropped if self._connection else 0) + (self._file.dropped if self._file else 0)
+
+    @property
+    def unconfirmed(self) -> int:
+        return self._connection.unconfirmed if self._connection else 0
+
+    @property
+    def n_waiting(self) -> int:
+        """Messages that nobody has acknowledged."""
+        return len(self._inbox) + (len(self._connection) if self._connection else 0)
+
+    # --- with the lock ---
+
+    def _is_done(self) -> bool:
+        if self._lock.acquire(False):
+            try:
+                self._work(read=True)
+            finally:
+                self._lock.release()
+        return not self._inbox and (self._connection is None or len(self._connection) == 0)
+
+    def _work(self, read: bool = False) -> None:
+        if not self._found:
+            self._find()
+        connection = self._connection
+        if connection is None:
+            self._inbox.clear()
+            return
+        inbox = self._inbox
+        if self._file is None:
+            while inbox:
+                connection.put(*inbox.popleft())
+            connection.work(read)
+            if not connection.reached and time.monotonic() >= self._file_at:
+                self._turn_to_file(connection)
+        if self._file is not None:
+            while inbox:
+                connection.put(*inbox.popleft())
+            for line in connection.take_all():
+                self._file.put(line)
+
+    def _find(self) -> None:
+        socket, rank, buffer_bytes = self._named
+        place = process.find_place(socket)
+        self.rank = min(process.find_rank() if rank is None else rank, 65535)
+        self._found = True
+        self.silent = place.socket is None or (self.rank > 0 and rank is None and not process.every_rank_reports())
+        if place.socket is None:
+            notice("nowhere", "nothing is reported: EXPERIMENTS_SOCKET is not set, and there is no directory "
+                              + process.directory())
+            return
+        self._connection = Connection(place.socket, self.rank, buffer_bytes)
+        self._directory = place.directory
+        self._file_at = time.monotonic() + MOMENT_SECONDS
+        if self.silent:
+            self._inbox.clear()
+
+    def _turn_to_file(self, connection: Connection) -> None:
+        if self._directory is None or self.silent:
+            return
+        try:
+            self._file = MetricsFile(self._directory, self.rank)
+        except OSError as error:
+            notice("file", f"no agent listens at {connection.path}, and no file can be made in {self._directory} "
+                           f"({os.strerror(error.errno or 0)}): reports wait for the agent")
+            self._directory = None
