@@ -20,6 +20,8 @@ from .notices import notice
 
 MOMENT_SECONDS = 10.0
 
+_now = time.monotonic
+
 
 class Delivery:
     """Of one reporter in one process."""
@@ -64,9 +66,9 @@ class Delivery:
 
     def flush(self, seconds: float) -> bool:
         """Waits until all is acknowledged, or in the file."""
-        end = time.monotonic() + seconds
+        end = _now() + seconds
         while not self._is_done():
-            left = end - time.monotonic()
+            left = end - _now()
             if left <= 0:
                 return False
             connection = self._connection
@@ -89,16 +91,16 @@ class Delivery:
 
     @property
     def dropped(self) -> int:
-        return (self._connection.dropped if self._connection else 0) + (self._file.dropped if self._file else 0)
+        return sum(way.dropped for way in (self._connection, self._file) if way is not None)
 
     @property
     def unconfirmed(self) -> int:
-        return self._connection.unconfirmed if self._connection else 0
+        return 0 if self._connection is None else self._connection.unconfirmed
 
     @property
     def n_waiting(self) -> int:
         """Messages that nobody has acknowledged."""
-        return len(self._inbox) + (len(self._connection) if self._connection else 0)
+        return len(self._inbox) + (0 if self._connection is None else len(self._connection))
 
     # --- with the lock ---
 
@@ -122,7 +124,7 @@ class Delivery:
             while inbox:
                 connection.put(*inbox.popleft())
             connection.work(read)
-            if not connection.reached and time.monotonic() >= self._file_at:
+            if not connection.reached and _now() >= self._file_at:
                 self._turn_to_file(connection)
         if self._file is not None:
             while inbox:
@@ -142,7 +144,7 @@ class Delivery:
             return
         self._connection = Connection(place.socket, self.rank, buffer_bytes)
         self._directory = place.directory
-        self._file_at = time.monotonic() + MOMENT_SECONDS
+        self._file_at = _now() + MOMENT_SECONDS
         if self.silent:
             self._inbox.clear()
 

@@ -52,6 +52,15 @@ def every_rank_reports() -> bool:
     return os.environ.get("EXPERIMENTS_RANKS") == "all"
 
 
+def is_worker(pid: int) -> bool:
+    """Whether this is one that the training started to help it, whose end is not the training's: a child of the
+    process pid, or one of multiprocessing, whatever way it was made."""
+    if pid != os.getpid():
+        return True
+    multiprocessing = sys.modules.get("multiprocessing")
+    return multiprocessing is not None and multiprocessing.parent_process() is not None
+
+
 def program() -> str:
     """What people call this program."""
     return os.path.basename(sys.argv[0] if getattr(sys, "argv", None) else "") or "python"

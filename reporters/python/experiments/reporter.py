@@ -10,6 +10,7 @@ import weakref
 from types import TracebackType
 from typing import Any, Mapping, Optional, SupportsFloat, Tuple, Type, Union
 
+from . import process
 from .connection import Stop
 from .delivery import Delivery
 from .notices import notice
@@ -100,7 +101,8 @@ class Reporter:
     def end(self, exit_status: int = 0, message: str = "") -> None:
         """Says that the training is over: 0: complete, anything else: failed. message: why, for people.
 
-        A process that reported and does not say so itself says it at its exit, with 1 after an uncaught exception.
+        A process of rank 0 that reported and does not say so itself says it at its exit: with 1 after an uncaught exception,
+        with 0 else. Processes that it forked and workers of multiprocessing do not.
         """
         try:
             if self._delivery.silent:
@@ -173,7 +175,7 @@ class Reporter:
 
     def _close(self) -> None:
         delivery = self._delivery
-        if self._reported and not self._ended and self._pid == os.getpid() and delivery.rank == 0:
+        if self._reported and not self._ended and delivery.rank == 0 and not process.is_worker(self._pid):
             self.end(*_last_status())
         delivery.give_up_waiting()
         if self._reported and not delivery.flush(EXIT_SECONDS):
