@@ -21,9 +21,10 @@ from .values import cut
 RETRY_SECONDS = 1.0  # between two attempts to connect
 BLOCKED_SECONDS = 0.001  # a socket that was full is left alone for so long
 READ_SECONDS = 1.0  # acknowledgements are read so often,
-READ_EVERY = 256  # or when so many messages wait for them
+READ_EVERY = 256  # or after so many messages
 CHUNK_BYTES = 65536  # sent with one call when there is something to catch up
 CALL_BYTES = 262144  # and so many at most before the trainer goes on
+SEND_BUFFER_BYTES = 1024 * 1024
 PATH_BYTES = 107  # what sockaddr_un holds with its NUL
 
 _NOSIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # SIGPIPE may have been given its default back
@@ -67,6 +68,7 @@ class Connection:
         self._retry_at = 0.0
         self._blocked_until = 0.0
         self._read_at = 0.0
+        self._read_number = 0
         if len(os.fsencode(path)) > PATH_BYTES:
             self.refused = True
             notice("path", f"the path of the agent's socket has {len(os.fsencode(path))} bytes, at most {PATH_BYTES} fit: {path}")
@@ -78,27 +80,30 @@ class Connection:
         return len(self._sent) + len(self._waiting)
 
     def put(self, kind: str, fields: str) -> None:
-        """Numbers a message and takes it: fields is JSON behind '"number":N'."""
-        line = ('{"%s":{"number":%d%s}}\n' % (kind, self._next, fields)).encode()
-        self._next += 1
-        self._n_bytes += len(line)
-        self._waiting.append(line)
+        """Numbers a message and takes it, to be sent by work(): fields is JSON behind '"number":N'."""
+        self._waiting.append(self._line(kind, fields))
         if self._n_bytes > self.buffer_bytes:
             self._make_room()
 
+    def put_and_work(self, kind: str, fields: str) -> None:
+        """Both, and the short way where nothing else is to be done: what nearly every report takes."""
+        if (self._socket is None or self._waiting or self._unsent or self._next >= self._read_number
+                or self._n_bytes >= self.buffer_bytes or _now() >= self._read_at):
+            self.put(kind, fields)
+            self.work()
+            return
+        line = self._line(kind, fields)
+        self._sent.append(line)
+        self._push(line)
+
     def work(self, read: bool = False) -> None:
         """Connects, sends and reads what can be without waiting. read: answers now, not just every so often."""
-        try:
-            if self._socket is None and not self._connect():
-                return
-            if self._unsent or self._waiting:
-                self._send()
-            if read or len(self._sent) >= READ_EVERY or _now() >= self._read_at:
-                self._read()
-        except BaseException:
-            # A signal's exception may have come between sending and noting it.
-            self._disconnect()
-            raise
+        if self._socket is None and not self._connect():
+            return
+        if self._unsent or self._waiting:
+            self._send()
+        if self._socket is not None and (read or self._next >= self._read_number or _now() >= self._read_at):
+            self._read()
 
     def wait(self, seconds: float) -> None:
         """Until there is something to do, at most so long."""
@@ -158,6 +163,8 @@ class Connection:
         try:
             connection.setblocking(False)
             connection.connect(self.path)
+            # As much as may be: each short message takes the kernel some 800 bytes.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         except OSError:  # none is there, or it is busy
             connection.close()
             return False
@@ -166,6 +173,7 @@ class Connection:
         self._unsent, self._unread = self._hello(), b""
         self._blocked_until = 0.0
         self._read_at = now + READ_SECONDS
+        self._read_number = self._next + READ_EVERY
         return True
 
     def _hello(self) -> bytes:
@@ -191,28 +199,39 @@ class Connection:
         n_bytes = 0
         while (self._unsent or self._waiting) and n_bytes < CALL_BYTES:
             chunk = self._next_chunk()
-            try:
-                assert self._socket is not None
-                n = self._socket.send(chunk, _NOSIGNAL)
-            except BlockingIOError:
-                n = 0
-            except OSError as error:
-                self._fail(error)
+            n_bytes += len(chunk)
+            if not self._push(chunk):
                 return
-            self._unsent = chunk[n:]
-            if self._unsent:
-                self._blocked_until = _now() + BLOCKED_SECONDS
-                return
-            n_bytes += n
-        self._blocked_until = 0.0
+
+    def _push(self, chunk: bytes) -> bool:
+        """Hands it to the socket; what that does not take is the first to be sent next. Returns whether it took all."""
+        try:
+            n = self._socket.send(chunk, _NOSIGNAL)  # type: ignore[union-attr]
+        except BlockingIOError:
+            n = 0
+        except OSError as error:
+            self._fail(error)
+            return False
+        except BaseException:
+            # A signal's exception, which may have come after the bytes were sent.
+            self._disconnect()
+            raise
+        if n == len(chunk):
+            self._unsent = b""
+            return True
+        self._unsent = chunk[n:]
+        self._blocked_until = _now() + BLOCKED_SECONDS
+        return False
+
+    def _line(self, kind: str, fields: str) -> bytes:
+        line = f'{{"{kind}":{{"number":{self._next}{fields}}}}}\n'.encode()
+        self._next += 1
+        self._n_bytes += len(line)
+        return line
 
     def _next_chunk(self) -> bytes:
         """What is sent next; from now on it counts as sent."""
         waiting, sent = self._waiting, self._sent
-        if not self._unsent and len(waiting) == 1:
-            line = waiting.popleft()
-            sent.append(line)
-            return line
         lines = [self._unsent]
         n_bytes = len(self._unsent)
         while waiting and n_bytes < CHUNK_BYTES:
@@ -226,9 +245,9 @@ class Connection:
 
     def _read(self) -> None:
         self._read_at = _now() + READ_SECONDS
+        self._read_number = self._next + READ_EVERY
         try:
-            assert self._socket is not None
-            data = self._socket.recv(65536)
+            data = self._socket.recv(65536)  # type: ignore[union-attr]
         except BlockingIOError:
             return
         except OSError as error:

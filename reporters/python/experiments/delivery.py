@@ -33,6 +33,7 @@ class Delivery:
         self._lock = Lock()
         self._named = socket, rank, buffer_bytes
         self._connection: Optional[Connection] = None
+        self._direct: Optional[Connection] = None  # the same, when it was reached
         self._file: Optional[MetricsFile] = None
         self._file_at = 0.0
         self._directory: Optional[str] = None
@@ -42,8 +43,18 @@ class Delivery:
 
     def put(self, kind: str, fields: str) -> None:
         """Takes a message, and sends what can be sent without waiting."""
-        self._inbox.append((kind, fields))
-        # Again, for what came from another thread or a signal meanwhile.
+        if self._lock.acquire(False):
+            try:
+                if self._direct is not None and not self._inbox:
+                    self._direct.put_and_work(kind, fields)
+                else:
+                    self._inbox.append((kind, fields))
+                    self._work()
+            finally:
+                self._lock.release()
+        else:
+            self._inbox.append((kind, fields))
+        # What came from another thread or a signal meanwhile is sent by whoever gets the lock next.
         while self._inbox and self._lock.acquire(False):
             try:
                 self._work()
@@ -124,7 +135,9 @@ class Delivery:
             while inbox:
                 connection.put(*inbox.popleft())
             connection.work(read)
-            if not connection.reached and _now() >= self._file_at:
+            if connection.reached:
+                self._direct = connection
+            elif _now() >= self._file_at:
                 self._turn_to_file(connection)
         if self._file is not None:
             while inbox:

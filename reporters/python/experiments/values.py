@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from json.encoder import encode_basestring_ascii
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
@@ -80,27 +81,35 @@ def key_text(name: Any, what: str) -> Optional[str]:
 
 
 def metrics_text(metrics: Mapping[str, Any]) -> str:
-    """'"loss":0.21,"val/acc":0.9': what of the metrics can be sent."""
+    """'"loss":0.21,"val/acc":0.9': what of the metrics can be sent. Most of what a report costs is here."""
+    if len(metrics) > METRICS:
+        notice("metrics", f"a report has room for {METRICS} metrics: further ones are left out")
+        metrics = dict(islice(metrics.items(), METRICS))
     parts: List[str] = []
-    n_bytes = 0
     for name, value in metrics.items():
-        # What nearly always comes goes the short way.
-        if type(value) is not float or not -_INFINITY < value < _INFINITY:
-            number = scalar(value)
-            if number is None:
-                notice(f"metric {name}", f"metric {name!r} is left out: expected one number, got {describe(value)}")
-                continue
-            text = number_text(number)
-        else:
-            text = repr(value)
         key = _keys.get(name) or key_text(name, "metric")
-        if key is not None:
-            n_bytes += len(key) + 28
-            if len(parts) == METRICS or n_bytes > METRICS_BYTES:
-                notice("metrics", f"a report has room for {METRICS} metrics and {METRICS_BYTES} bytes: "
-                                  f"{name!r} and those behind it are left out")
-                break
-            parts.append(key + text)
+        if key is None:
+            continue
+        if type(value) is float and -_INFINITY < value < _INFINITY:
+            parts.append(f"{key}{value!r}")
+            continue
+        number = scalar(value)
+        if number is None:
+            notice(f"metric {name}", f"metric {name!r} is left out: expected one number, got {describe(value)}")
+            continue
+        parts.append(key + number_text(number))
+    text = ",".join(parts)
+    return text if len(text) <= METRICS_BYTES else _cut_metrics(parts)
+
+
+def _cut_metrics(parts: List[str]) -> str:
+    """As many as a message has room for."""
+    notice("metrics", f"a report has room for {METRICS_BYTES} bytes of metrics: further ones are left out")
+    n_bytes = 0
+    for i, part in enumerate(parts):
+        n_bytes += len(part) + 1
+        if n_bytes > METRICS_BYTES:
+            return ",".join(parts[:i])
     return ",".join(parts)
 
 
