@@ -19,7 +19,7 @@ from .notices import notice
 from .values import cut
 
 RETRY_SECONDS = 1.0  # between two attempts to connect
-BLOCKED_SECONDS = 0.001  # a socket that was full is left alone for so long
+BLOCKED_SECONDS = 0.005  # a socket that was full is left alone for so long: what comes meanwhile goes with one call
 READ_SECONDS = 1.0  # acknowledgements are read so often,
 READ_EVERY = 256  # or after so many messages
 CHUNK_BYTES = 65536  # sent with one call when there is something to catch up
@@ -101,7 +101,7 @@ class Connection:
         if self._socket is None and not self._connect():
             return
         if self._unsent or self._waiting:
-            self._send()
+            self._send(read)
         if self._socket is not None and (read or self._next >= self._read_number or _now() >= self._read_at):
             self._read()
 
@@ -192,9 +192,9 @@ class Connection:
             self._socket = None
         self._disconnect()
 
-    def _send(self) -> None:
+    def _send(self, at_once: bool) -> None:
         """One call as a rule: more only to catch up."""
-        if self._blocked_until and _now() < self._blocked_until:
+        if not at_once and _now() < self._blocked_until:
             return
         n_bytes = 0
         while (self._unsent or self._waiting) and n_bytes < CALL_BYTES:

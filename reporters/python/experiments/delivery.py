@@ -141,9 +141,7 @@ class Delivery:
                 self._turn_to_file(connection)
         if self._file is not None:
             while inbox:
-                connection.put(*inbox.popleft())
-            for line in connection.take_all():
-                self._file.put(line)
+                self._file.put(*inbox.popleft())
 
     def _find(self) -> None:
         socket, rank, buffer_bytes = self._named
@@ -170,3 +168,6 @@ class Delivery:
             notice("file", f"no agent listens at {connection.path}, and no file can be made in {self._directory} "
                            f"({os.strerror(error.errno or 0)}): reports wait for the agent")
             self._directory = None
+            return
+        for line in connection.take_all():
+            self._file.put_message(line)

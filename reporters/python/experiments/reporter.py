@@ -66,19 +66,21 @@ class Reporter:
         try:
             if self._delivery.silent:
                 return
-            text = metrics_text({**metrics, **values} if metrics else values)
-            fields = f',"metrics":{{{text}}}' if text else ""
+            fields = ""
+            # The usual case first: this is the trainer's time.
             if epoch is not None:
-                # The usual case first: this is the trainer's time.
                 number = str(epoch) if type(epoch) is int and 0 <= epoch < 2**53 else field_text("epoch", epoch)
                 if number:
-                    fields += f',"epoch":{number}'
+                    fields = f',"epoch":{number}'
             if step is not None:
                 number = str(step) if type(step) is int and 0 <= step < 2**53 else field_text("step", step)
                 if number:
                     fields += f',"step":{number}'
             if epochs is not None or output is not None or checkpoint is not None:
                 fields += _rare_fields(epochs, output, checkpoint)
+            text = metrics_text({**metrics, **values} if metrics else values)
+            if text:
+                fields += f',"metrics":{{{text}}}'  # the last, as a metrics file needs it
             if not fields:
                 return
             moment = field_text("time", time) if time is not None else None

@@ -296,6 +296,24 @@ def test_a_directory_without_an_agent_gets_the_metrics_file(start, train, here):
     assert curve(status, "loss") == {0: 0, 1: 0.25, 2: 0.5} and status["phase"] == "Succeeded" and status["totalEpochs"] == 3
 
 
+def test_a_file_of_a_rank_and_all_that_can_be_in_it(start, here, clock, monkeypatch):
+    (here / "experiments").mkdir()
+    monkeypatch.setenv("EXPERIMENTS_DIR", str(here / "experiments"))
+    told = dict(epoch=1, step=10, epochs=9, output='/out/"metrics":{', checkpoint="/c")
+    for rank in (0, 3):
+        reporter = Reporter(rank=rank)
+        reporter.report(**told, loss=0.5, metrics={'"metrics":{': 0.25})
+        reporter.report(epoch=2)
+        clock.now += 10
+        reporter.report(**{**told, "epoch": 3}, loss=0.75)
+    agent = start()
+    agent.wait_for_accepted(1)
+    status = agent.stop()
+    assert curve(status, "loss") == curve(status, "rank3/loss") == {1: 0.5, 3: 0.75}
+    assert status["values"]['"metrics":{'] == 0.25
+    assert (status["totalEpochs"], status["outputPath"], status["checkpoint"]["path"]) == (9, '/out/"metrics":{', "/c")
+
+
 def test_a_trainer_that_writes_the_file_goes_on_with_it_when_the_agent_comes(start, here, clock, monkeypatch):
     (here / "experiments").mkdir()
     monkeypatch.setenv("EXPERIMENTS_DIR", str(here / "experiments"))
