@@ -18,6 +18,7 @@
 #include "reports.h"
 #include "result/fold.h"
 #include "result/result.h"
+#include "source/child.h"
 #include "source/tail.h"
 #include "state.h"
 #include "version.h"
@@ -44,6 +45,8 @@ struct agent {
         struct state *state;
 
         struct reports *reports;
+        struct child *child;     /* of run; NULL: the trainer is somebody else's */
+        int exit_status;         /* that we end with, as soon as it has ended */
 
         struct kube *kube;
         struct directory *directory; /* NULL: not to files */
@@ -131,8 +134,13 @@ static void failed(void *userdata, int error) {
 
         if (agent->has_failed)
                 return;
-        agent->has_failed = agent->is_ending = true;
+        agent->has_failed = true;
+        agent->is_ending = !agent->child;
         state_freeze(agent->state);
+        if (agent->child) { /* and nobody starts us anew: the trainer is not to end for it */
+                log_error("%s while a record was read: what comes from here on is passed on, and not reported", strerror(-error));
+                return;
+        }
         log_error("%s while a record was read: leaving; the next start goes on from what was kept last", strerror(-error));
         loop_quit(agent->loop, EXIT_CANNOT_START);
 }
@@ -142,10 +150,10 @@ static void take_record(void *userdata, const struct record *record) {
         bool is_first = fold_accepted(agent->fold) == 0;
         int r = agent->has_failed ? 0 : fold_take(agent->fold, record);
 
-        if (r < 0) {
+        if (r < 0)
                 failed(agent, r);
+        if (agent->has_failed)
                 return;
-        }
         if (fold_returns(agent->fold) != agent->returns)
                 take_return(agent);
         if (!record->is_repeat)
@@ -291,6 +299,8 @@ static void stop_requested(void *userdata, const char *reason) {
         agent->stop_is_requested = true;
         log_info("a stop was requested%s%s", *reason ? ": " : "", reason);
         reports_stop(agent->reports, reason);
+        if (agent->child && agent->options->stop_signal > 0)
+                child_signal(agent->child, agent->options->stop_signal);
 }
 
 /* --- the end --- */
@@ -300,7 +310,7 @@ static void finished(void *userdata, int result) {
 
         if (result == 0)
                 log_info("done: %s", phase_name(agent->facts.phase));
-        loop_quit(agent->loop, 0);
+        loop_quit(agent->loop, agent->exit_status);
 }
 
 static void publish_end(struct agent *agent) {
@@ -325,6 +335,10 @@ static enum phase take_said_exit(struct agent *agent) {
         return agent->api ? PHASE_INTERRUPTED : PHASE_FAILED;
 }
 
+static bool is_of_stop_signal(const struct agent *agent, int exit_code) {
+        return agent->options->stop_signal > 0 && exit_code == CHILD_EXIT_SIGNAL + agent->options->stop_signal;
+}
+
 /* What the API server knows of the end comes first; then what the trainer itself said. */
 static void take_outcome(void *userdata, enum phase phase, int exit_code, int restarts,
                          const char *reason) {
@@ -335,7 +349,7 @@ static void take_outcome(void *userdata, enum phase phase, int exit_code, int re
                 agent->facts.attempt.restarts = restarts;
         (void)identity_set(&agent->exit_reason, reason);
         agent->facts.attempt.reason = reason ? agent->exit_reason : NULL;
-        if (agent->stop_is_requested && exit_code <= 0)
+        if (agent->stop_is_requested && (exit_code <= 0 || is_of_stop_signal(agent, exit_code)))
                 phase = PHASE_STOPPED;
         else if (exit_code < 0 && agent->facts.attempt.exit_said > 0)
                 phase = take_said_exit(agent);
@@ -345,11 +359,27 @@ static void take_outcome(void *userdata, enum phase phase, int exit_code, int re
         publish_end(agent);
 }
 
+/* Of a child, with the reason that the kubelet would give. */
+static void take_child_outcome(void *userdata, enum phase phase, int exit_code, int restarts, const char *reason) {
+        (void)reason;
+        take_outcome(userdata, phase, exit_code, restarts, exit_code == 0 ? "Completed" : "Error");
+}
+
+/* As far as it is known without asking. */
+static void take_known_outcome(struct agent *agent) {
+        if (agent->child)
+                take_child_outcome(agent, PHASE_INTERRUPTED, agent->exit_status, -1, NULL);
+        else
+                take_outcome(agent, PHASE_INTERRUPTED, -1, -1, NULL);
+}
+
 static void ask_for_outcome(struct agent *agent) {
-        if (agent->api && agent->identity.pod &&
-            outcome_new(&agent->outcome, agent->loop, agent->kube, &agent->identity, take_outcome, agent) == 0)
-                return;
-        take_outcome(agent, PHASE_INTERRUPTED, -1, -1, NULL);
+        if (agent->child && (agent->exit_status == 0 || !agent->api))
+                take_child_outcome(agent, agent->exit_status == 0 ? PHASE_SUCCEEDED : PHASE_FAILED, agent->exit_status, -1, NULL);
+        else if (!agent->api || (!agent->child && !agent->identity.pod) ||
+                 outcome_new(&agent->outcome, agent->loop, agent->kube, &agent->identity, agent->child ? agent->exit_status : -1,
+                             agent->child ? take_child_outcome : take_outcome, agent) < 0)
+                take_known_outcome(agent);
 }
 
 /* In turns of the loop, so that the report that is under way gets out. */
@@ -364,7 +394,7 @@ static void on_drain_timer(void *userdata) {
                 tail_finish(agent->tail);
         if (agent->reports)
                 reports_finish(agent->reports);
-        if (!agent->has_failed)
+        if (!agent->has_failed || agent->child)
                 ask_for_outcome(agent);
 }
 
@@ -373,7 +403,7 @@ static void on_hurry_timer(void *userdata) {
 
         log_warning("half of the grace period is over: reporting what is known now");
         agent->outcome = outcome_free(agent->outcome);
-        take_outcome(agent, PHASE_INTERRUPTED, -1, -1, NULL);
+        take_known_outcome(agent);
 }
 
 /* What is known is published at once: a pod that is deleted may be given two seconds (kubectl delete
@@ -402,11 +432,50 @@ static void on_signal(void *userdata, int number) {
                 on_hangup(agent);
         } else if (agent->is_ending) {
                 log_warning("%s again: leaving at once", strsignal(number));
-                loop_quit(agent->loop, 0);
+                loop_quit(agent->loop, agent->exit_status);
         } else {
                 log_info("%s: reading what is left", strsignal(number));
                 end(agent);
         }
+}
+
+/* It has the signal, too, and its end is ours. Once it has ended, there may be a last report to wait for. */
+static void on_signal_with_child(void *userdata, int number) {
+        struct agent *agent = userdata;
+        bool is_to_end = number == SIGTERM || number == SIGINT || number == SIGQUIT || number == SIGHUP;
+
+        if (agent->is_ending && is_to_end)
+                loop_quit(agent->loop, agent->exit_status);
+        else if (number == SIGHUP)
+                on_hangup(agent);
+        else if (is_to_end && fold_accepted(agent->fold) > 0)
+                changed(agent, true);
+}
+
+static void on_child_end(void *userdata, int exit_status) {
+        struct agent *agent = userdata;
+
+        agent->exit_status = exit_status;
+        log_info("the command has ended with exit status %d", exit_status);
+        end(agent);
+}
+
+static bool is_published(const struct options *options) {
+        return !options->completion_index || strcmp(options->completion_index, "0") == 0;
+}
+
+static int set_up_child(struct agent *agent) {
+        const struct options *options = agent->options;
+        struct child_config config = {
+                .command = options->command,
+                .filters = options->filters,
+                .sink = is_published(options) ? &agent->sink : NULL,
+                .signalled = on_signal_with_child,
+                .ended = on_child_end,
+                .userdata = agent,
+        };
+
+        return child_new(&agent->child, agent->loop, &config);
 }
 
 /* As process 1 of a container we are given the children of processes that ended before them; that nobody
@@ -421,12 +490,15 @@ static void reap_as_init(void) {
 
 static int set_up_signals(struct agent *agent) {
         sigset_t signals;
+        int r = agent->options->command ? set_up_child(agent) : 0;
 
+        signal(SIGPIPE, SIG_IGN);
+        if (agent->options->command)
+                return r;
         sigemptyset(&signals);
         sigaddset(&signals, SIGTERM);
         sigaddset(&signals, SIGINT);
         sigaddset(&signals, SIGHUP);
-        signal(SIGPIPE, SIG_IGN);
         reap_as_init();
         return loop_take_signals(agent->loop, &signals, on_signal, agent);
 }
@@ -581,10 +653,6 @@ static int set_up_api(struct agent *agent) {
         return r == 0 ? api_new(&agent->api, &config) : r;
 }
 
-static bool is_published(const struct options *options) {
-        return !options->completion_index || strcmp(options->completion_index, "0") == 0;
-}
-
 static int set_up_state(struct agent *agent) {
         struct state_parts parts = { .identity = &agent->identity, .fold = agent->fold, .facts = &agent->facts,
                                      .clients = reports_clients(agent->reports),
@@ -595,7 +663,9 @@ static int set_up_state(struct agent *agent) {
                 r = state_read(agent->state, &parts);
         if (r == 0 && *parts.said_parameters)
                 r = identity_add_parameters(&agent->identity, *parts.said_parameters);
-        agent->is_replacement = r == 0 && state_is_of_another_pod(agent->state);
+        /* A child is started by us: what is kept is of the one before. */
+        agent->is_replacement = r == 0 && (state_is_of_another_pod(agent->state) ||
+                                           (agent->child && state_is_restored(agent->state)));
         return r < 0 && r != -ENOMEM ? EXIT_USAGE : r;
 }
 
@@ -648,6 +718,8 @@ int agent_new(struct agent **ret_agent, const struct options *options) {
         set_facts(agent);
         if (r == 0)
                 r = set_up(agent);
+        if (r == 0 && agent->child)
+                r = child_start(agent->child);
         if (r != 0)
                 return r > 0 ? r : cannot_start("the agent cannot start", r);
         *ret_agent = STEAL(agent);
@@ -663,6 +735,7 @@ struct agent *agent_free(struct agent *agent) {
         directory_free(agent->directory);
         kube_free(agent->kube);
         reports_free(agent->reports);
+        child_free(agent->child);
         tail_free(agent->tail);
         state_free(agent->state);
         loop_timer_free(agent->drain_timer);

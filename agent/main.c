@@ -9,6 +9,7 @@
 #include "options.h"
 #include "parse.h"
 #include "report_command.h"
+#include "run_command.h"
 #include "state_command.h"
 #include "version.h"
 
@@ -36,6 +37,10 @@ int main(int n_arguments, char **arguments) {
                 return parse_command(n_arguments - 1, arguments + 1);
         if (n_arguments > 1 && strcmp(arguments[1], "report") == 0)
                 return report_command(n_arguments - 1, arguments + 1);
+        if (n_arguments > 1 && strcmp(arguments[1], "run") == 0) {
+                keep_memory_small();
+                return run_command(n_arguments - 1, arguments + 1);
+        }
         if (n_arguments > 1 && strcmp(arguments[1], "state") == 0)
                 return state_command(n_arguments - 1, arguments + 1);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ TEXT_OPTION(job_uid)
 TEXT_OPTION(pod)
 TEXT_OPTION(pod_uid)
 TEXT_OPTION(completion_index)
+TEXT_OPTION(install)
 
 #define FLAG_OPTION(field)                                                           \
         static const char *apply_##field(struct options *options, const char *value) { \
@@ -254,6 +256,32 @@ static const char *apply_owner(struct options *options, const char *value) {
         return "auto, experiment, job or none";
 }
 
+/* By its name, with or without SIG, or its number; 0: none of these. */
+static int signal_from_name(const char *name) {
+        static const struct {
+                const char *name;
+                int number;
+        } signals[] = { { "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT }, { "ABRT", SIGABRT }, { "KILL", SIGKILL },
+                        { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "ALRM", SIGALRM }, { "TERM", SIGTERM }, { "CONT", SIGCONT },
+                        { "STOP", SIGSTOP }, { "TSTP", SIGTSTP }, { "URG", SIGURG }, { "WINCH", SIGWINCH }, { "IO", SIGIO },
+                        { "PWR", SIGPWR }, { "VTALRM", SIGVTALRM }, { "PROF", SIGPROF } };
+        size_t digits = strspn(name, "0123456789");
+
+        if (digits > 0 && digits <= 2 && !name[digits])
+                return atoi(name) <= SIGRTMAX ? atoi(name) : 0;
+        if (strncasecmp(name, "SIG", 3) == 0)
+                name += 3;
+        for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+                if (strcasecmp(name, signals[i].name) == 0)
+                        return signals[i].number;
+        return 0;
+}
+
+static const char *apply_stop_signal(struct options *options, const char *value) {
+        options->stop_signal = signal_from_name(value);
+        return options->stop_signal > 0 ? NULL : "a signal such as TERM, SIGUSR1 or 10";
+}
+
 static const char *apply_log_format(struct options *options, const char *value) {
         bool is_json = strcasecmp(value, "json") == 0;
 
@@ -311,6 +339,10 @@ static const struct option_row rows[] = {
         { "verbose", 'v', NULL, "EXPERIMENTS_VERBOSE", NULL, apply_verbose, "log every step" },
         { "log-format", 0, "FORMAT", "EXPERIMENTS_LOG_FORMAT", NULL, apply_log_format,
           "text or json (default text)" },
+        { "stop-signal", 0, "SIGNAL", "EXPERIMENTS_STOP_SIGNAL", NULL, apply_stop_signal,
+          "send the command SIGNAL when a stop is requested (default: none)" },
+        { "install", 0, "DIR", NULL, NULL, apply_install,
+          "run nothing: copy this program to DIR/experiments-agent" },
         { "help", 'h', NULL, NULL, NULL, apply_help, "print this and exit" },
         { "version", 'V', NULL, NULL, NULL, apply_version, "print the version and exit" },
         { NULL, 0, NULL, "EXPERIMENTS_EXPERIMENT", "EXPERIMENT_NAME", apply_experiment, NULL },
@@ -320,6 +352,10 @@ static const struct option_row rows[] = {
         { NULL, 0, NULL, "EXPERIMENTS_POD_UID", "POD_UID", apply_pod_uid, NULL },
         { NULL, 0, NULL, NULL, "JOB_COMPLETION_INDEX", apply_completion_index, NULL },
 };
+
+static bool is_of_run(const struct option_row *row) {
+        return row->apply == apply_stop_signal || row->apply == apply_install;
+}
 
 enum { N_ROWS = sizeof(rows) / sizeof(rows[0]), FIRST_LONG = 256 };
 
@@ -372,14 +408,14 @@ static int apply_flag(struct options *options, const struct option_row *row, con
         return usage_error("--%s: expected %s, not '%s'", row->name, expected, value ? value : "");
 }
 
-static void make_getopt_tables(struct option long_options[N_ROWS + 1], char letters[2 * N_ROWS + 3]) {
+static void make_getopt_tables(bool is_run, struct option long_options[N_ROWS + 1], char letters[2 * N_ROWS + 3]) {
         char *letter = letters;
 
         memset(long_options, 0, (N_ROWS + 1) * sizeof(*long_options));
         *letter++ = '+'; /* stop at the first word that is no flag */
         *letter++ = ':'; /* tell a missing argument from an unknown flag */
         for (int i = 0, n = 0; i < N_ROWS; i++) {
-                if (!rows[i].name)
+                if (!rows[i].name || (is_of_run(&rows[i]) && !is_run))
                         continue;
                 long_options[n++] = (struct option){
                         .name = rows[i].name,
@@ -408,7 +444,7 @@ static int read_flags(struct options *options, int n_arguments, char **arguments
         bool seen[N_ROWS] = { false };
         int found, r;
 
-        make_getopt_tables(long_options, letters);
+        make_getopt_tables(options->is_run, long_options, letters);
         opterr = 0;
         optind = 0; /* glibc: read anew, also a second time */
         while ((found = getopt_long(n_arguments, arguments, letters, long_options, NULL)) != -1) {
@@ -423,16 +459,18 @@ static int read_flags(struct options *options, int n_arguments, char **arguments
                 if (r != 0)
                         return r;
         }
-        if (optind < n_arguments)
-                return usage_error("'%s': expected a flag, or a command (parse, report, state) as first word (see --help)",
+        if (options->is_run)
+                options->command = optind < n_arguments ? arguments + optind : NULL;
+        else if (optind < n_arguments)
+                return usage_error("'%s': expected a flag, or a command (run, report, parse, state) as first word (see --help)",
                                    arguments[optind]);
         return 0;
 }
 
-int options_parse(struct options *ret_options, int n_arguments, char **arguments) {
+static int parse(struct options *ret_options, const char *dir, bool is_run, int n_arguments, char **arguments) {
         int r = 0;
 
-        *ret_options = (struct options){ .dir = "/experiments", .grace_ms = GRACE_MS, .axis = AXIS_AUTO };
+        *ret_options = (struct options){ .dir = dir, .is_run = is_run, .grace_ms = GRACE_MS, .axis = AXIS_AUTO };
         for (int i = 0; i < N_ROWS && r == 0; i++) {
                 r = apply_variable(ret_options, &rows[i], rows[i].inherited);
                 if (r == 0)
@@ -445,31 +483,62 @@ int options_parse(struct options *ret_options, int n_arguments, char **arguments
         return r;
 }
 
+int options_parse(struct options *ret_options, int n_arguments, char **arguments) {
+        return parse(ret_options, OPTIONS_DIR, false, n_arguments, arguments);
+}
+
+int options_parse_run(struct options *ret_options, int n_arguments, char **arguments) {
+        return parse(ret_options, NULL, true, n_arguments, arguments);
+}
+
 void options_release(struct options *options) {
         for (int i = 0; i < N_ROWS; i++)
                 forget_variable(options, &rows[i]);
         free(STEAL(options->objective));
 }
 
-void options_print_help(void) {
-        printf("Usage: " PROGRAM " [FLAG]...\n"
-               "       " PROGRAM " parse [--records|--why] [--filter REGEX] FILE|DIR...\n"
-               "       " PROGRAM " report [--epoch N] [--step N] NAME=VALUE...\n"
-               "       " PROGRAM " state [--output json] DIR\n"
-               "\n"
-               "Follows the metrics files that a training job writes and publishes them, an epoch a row, as\n"
-               "the job's Result: to the cluster's API server, or with --to as a file.\n"
-               "\n");
+static void print_flags(bool of_run) {
         for (int i = 0; i < N_ROWS; i++) {
                 char flag[64];
 
-                if (!rows[i].name)
+                if (!rows[i].name || is_of_run(&rows[i]) != of_run)
                         continue;
                 (void)snprintf(flag, sizeof(flag), "--%s%s%s", rows[i].name, rows[i].argument ? " " : "",
                                rows[i].argument ? rows[i].argument : "");
                 printf("  %c%c%c %-26s %s\n", rows[i].letter ? '-' : ' ', rows[i].letter ? rows[i].letter : ' ',
                        rows[i].letter ? ',' : ' ', flag, rows[i].help);
         }
+}
+
+void options_print_help_of_run(void) {
+        printf("Usage: " PROGRAM " run [FLAG]... [--] COMMAND [ARGUMENT]...\n"
+               "       " PROGRAM " run --install DIR\n"
+               "\n"
+               "Runs COMMAND as if it ran alone, and publishes its metrics: those that it prints, those of its\n"
+               "files under --dir (default /experiments, or experiments/NAME where that cannot be written to) and\n"
+               "those that it reports on the socket. Where there is no cluster, the Result is a file in experiments/.\n"
+               "\n");
+        print_flags(true);
+        printf("\nAnd those of " PROGRAM " without run (see " PROGRAM " --help), of which --job is named after COMMAND\n"
+               "and the time. Only warnings are logged, unless --verbose.\n"
+               "\n"
+               "COMMAND has EXPERIMENTS_DIR and EXPERIMENTS_SOCKET in its environment.\n"
+               "\n"
+               "Exit status: that of COMMAND, 128+N when signal N ended it; 127 when it is not found, 126 when it\n"
+               "cannot be run; 2 for wrong use; 1 when the agent cannot start otherwise.\n");
+}
+
+void options_print_help(void) {
+        printf("Usage: " PROGRAM " [FLAG]...\n"
+               "       " PROGRAM " run [FLAG]... [--] COMMAND [ARGUMENT]...\n"
+               "       " PROGRAM " report [--epoch N] [--step N] NAME=VALUE...\n"
+               "       " PROGRAM " parse [--records|--why] [--filter REGEX] FILE|DIR...\n"
+               "       " PROGRAM " state [--output json] DIR\n"
+               "\n"
+               "Follows the metrics files that a training job writes and publishes them, an epoch a row, as\n"
+               "the job's Result: to the cluster's API server, or with --to as a file.\n"
+               "\n");
+        print_flags(false);
         printf("\nFormats:");
         for (const struct format *const *format = formats; *format; format++)
                 printf("%s %s (%s)", format == formats ? "" : ",", (*format)->name, (*format)->description);

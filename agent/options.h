@@ -19,6 +19,8 @@ enum {
         EXIT_USAGE = 2,
 };
 
+#define OPTIONS_DIR "/experiments" /* where a pod's volume for them is mounted */
+
 /* Texts are borrowed from the command line and the environment, unless a comment says otherwise. */
 struct options {
         const char *dir;
@@ -42,6 +44,12 @@ struct options {
         bool follow_symlinks, watch, verbose, help, version;
         enum log_format log_format;
 
+        /* Of run alone. */
+        bool is_run;
+        char *const *command; /* ends with NULL; NULL: none is given */
+        int stop_signal;      /* 0: none */
+        const char *install;  /* NULL: not that */
+
         /* Without a flag: identity as the downward API and the original's launcher give it. */
         const char *experiment, *experiment_uid, *job_uid, *pod, *pod_uid, *completion_index;
 };
@@ -49,9 +57,12 @@ struct options {
 /* 0, or EXIT_USAGE after one line on standard error that names the flag or variable, what it was
  * given and what was expected. arguments: as main() has them. */
 int options_parse(struct options *ret_options, int n_arguments, char **arguments);
+/* The same for run: arguments[0] is "run". dir is NULL where nothing says it. */
+int options_parse_run(struct options *ret_options, int n_arguments, char **arguments);
 void options_release(struct options *options);
 
 /* Adds one regular expression of --filter; NULL, or what was expected instead. */
 const char *options_add_filter(struct filters **filters, const char *regex);
 
 void options_print_help(void);
+void options_print_help_of_run(void);

@@ -100,12 +100,14 @@ static void on_pod(void *userdata, const struct kube_reply *reply) {
 static void on_timer(void *userdata) {
         struct outcome *outcome = userdata;
 
-        if (ask(outcome, "", "pods", outcome->identity->pod, on_pod) < 0)
+        if (outcome->exit_code >= 0)
+                took_exit_code(outcome);
+        else if (ask(outcome, "", "pods", outcome->identity->pod, on_pod) < 0)
                 tell(outcome, PHASE_INTERRUPTED);
 }
 
 int outcome_new(struct outcome **ret_outcome, struct loop *loop, struct kube *kube,
-                const struct identity *identity, outcome_callback callback, void *userdata) {
+                const struct identity *identity, int exit_code, outcome_callback callback, void *userdata) {
         struct outcome *outcome = calloc(1, sizeof(*outcome));
 
         if (!outcome)
@@ -113,7 +115,7 @@ int outcome_new(struct outcome **ret_outcome, struct loop *loop, struct kube *ku
         *outcome = (struct outcome){ .loop = loop, .kube = kube, .identity = identity,
                                      .callback = callback, .userdata = userdata,
                                      .until_ms = loop_now_ms(loop) + ASKING_MS,
-                                     .exit_code = -1, .restarts = -1 };
+                                     .exit_code = exit_code, .restarts = -1 };
         if (loop_timer_new(&outcome->timer, loop, on_timer, outcome) < 0) {
                 free(outcome);
                 return -ENOMEM;

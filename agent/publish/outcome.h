@@ -17,7 +17,8 @@ typedef void (*outcome_callback)(void *userdata, enum phase phase, int exit_code
 
 /* Asks for the pod's container statuses, for up to two seconds until one has ended, and where that
  * failed for the Job's retries. May do without: not being allowed to only makes the phase less
- * precise. callback comes exactly once, from the loop. 0 or -ENOMEM. */
+ * precise. exit_code: of a trainer that we saw end, then only the Job is asked; -1: the pod is. callback comes
+ * exactly once, from the loop. 0 or -ENOMEM. */
 int outcome_new(struct outcome **ret_outcome, struct loop *loop, struct kube *kube,
-                const struct identity *identity, outcome_callback callback, void *userdata);
+                const struct identity *identity, int exit_code, outcome_callback callback, void *userdata);
 struct outcome *outcome_free(struct outcome *outcome); /* NULL allowed; returns NULL */

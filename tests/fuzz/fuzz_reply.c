@@ -288,7 +288,7 @@ static void live(struct run *run, struct input *input, struct identity *identity
                 run->lines++;
                 api_changed(run->api);
         }
-        if (outcome_new(&run->outcome, NULL, NULL, identity, take_outcome, run) < 0)
+        if (outcome_new(&run->outcome, NULL, NULL, identity, -1, take_outcome, run) < 0)
                 abort();
         while (!run->is_known)
                 if (!turn(input))

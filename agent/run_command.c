@@ -1,0 +1,342 @@
+#include "run_command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "install.h"
+#include "options.h"
+#include "run_name.h"
+#include "source/child.h"
+#include "store/store.h"
+#include "version.h"
+
+#define PROGRAM "experiments-agent"
+#define RUNS "experiments" /* where results and directories of runs are, below the one that we are started in */
+
+enum {
+        NAMES_MAX = 999,
+        SOCKET_PATH_BYTES_MAX = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
+        EXIT_CANNOT_START = 1,
+};
+
+/* What nothing said, and what was made for it. */
+struct defaults {
+        struct options *options;
+        char name[RUN_NAME_BYTES_MAX + 1];
+        char to[PATH_MAX];            /* absolute, as what the child is told has to be: it may go elsewhere */
+        char dir[PATH_MAX];
+        char socket[PATH_MAX];
+        char socket_directory[PATH_MAX]; /* "": none was made */
+        bool is_to_said, is_dir_ours;
+};
+
+static int cannot(const char *path, int error) {
+        log_error("%s: %s", path, strerror(-error));
+        return EXIT_CANNOT_START;
+}
+
+static int wrong_use(const char *what) {
+        fprintf(stderr, PROGRAM " run: %s (see " PROGRAM " run --help)\n", what);
+        return EXIT_USAGE;
+}
+
+/* --- the command --- */
+
+static bool is_executable(const char *path, int *error) {
+        struct stat status;
+
+        if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0)
+                return true;
+        if (access(path, F_OK) == 0)
+                *error = EACCES;
+        return false;
+}
+
+/* Before anything is made for a run that will not be. 0, or the errno that execvp(3) would give. */
+static int look_for(const char *command) {
+        const char *path = getenv("PATH");
+        char candidate[PATH_MAX];
+        int error = ENOENT;
+
+        if (strchr(command, '/') || !path)
+                return strchr(command, '/') && !is_executable(command, &error) ? error : 0;
+        for (size_t n; ; path += n + 1) {
+                n = strcspn(path, ":");
+                if ((size_t)snprintf(candidate, sizeof(candidate), "%.*s%s%s", (int)n, path, n > 0 ? "/" : "", command) <
+                            sizeof(candidate) && is_executable(candidate, &error))
+                        return 0;
+                if (!path[n])
+                        return error;
+        }
+}
+
+static int check_command(const char *command) {
+        int error = look_for(command);
+
+        if (error == 0)
+                return 0;
+        log_error("%s: %s", command, strerror(error));
+        return error == ENOENT ? CHILD_EXIT_NOT_FOUND : CHILD_EXIT_NOT_EXECUTABLE;
+}
+
+/* --- the directory --- */
+
+/* Two agents of one directory would count everything twice: a run in a run, or beside a sidecar. */
+static bool is_free(const char *dir) {
+        CLEANUP(store_freep) struct store *store = NULL;
+        char path[PATH_MAX];
+
+        return (size_t)snprintf(path, sizeof(path), "%s/.agent", dir) < sizeof(path) && store_open(&store, path) != -EBUSY;
+}
+
+static bool is_usable(const char *dir) {
+        return access(dir, W_OK | X_OK) == 0 && is_free(dir);
+}
+
+static int make_absolute(const char *path, char ret_path[static PATH_MAX]) {
+        char here[PATH_MAX];
+
+        if (realpath(path, ret_path))
+                return 0;
+        if (*path == '/')
+                return (size_t)snprintf(ret_path, PATH_MAX, "%s", path) < PATH_MAX ? 0 : -ENAMETOOLONG;
+        if (!getcwd(here, sizeof(here)))
+                return -errno;
+        return (size_t)snprintf(ret_path, PATH_MAX, "%s/%s", here, path) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int make_directory(const char *path) {
+        return mkdir(path, 0777) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* --- the name --- */
+
+/* Claims DIR/NAME.json of others that start in this second: the file that will become it (publish/directory.c) is made
+ * first, then it is not to be there. */
+static int claim_result(const char *to, const char *name) {
+        char temporary[PATH_MAX], path[PATH_MAX];
+        int fd, r = 0;
+
+        if ((size_t)snprintf(temporary, sizeof(temporary), "%s/.%s.tmp", to, name) >= sizeof(temporary) ||
+            (size_t)snprintf(path, sizeof(path), "%s/%s.json", to, name) >= sizeof(path))
+                return -ENAMETOOLONG;
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0)
+                return -errno;
+        (void)close(fd);
+        if (access(path, F_OK) == 0)
+                r = -EEXIST;
+        if (r < 0)
+                (void)unlink(temporary);
+        return r;
+}
+
+/* The same of a directory. */
+static int claim_directory(const char *runs, const char *name, char ret_dir[static PATH_MAX]) {
+        if ((size_t)snprintf(ret_dir, PATH_MAX, "%s/%s", runs, name) >= PATH_MAX)
+                return -ENAMETOOLONG;
+        return mkdir(ret_dir, 0777) < 0 ? -errno : 0;
+}
+
+static int claim(struct defaults *defaults, const char *runs) {
+        struct options *options = defaults->options;
+        int r = options->to ? claim_result(defaults->to, defaults->name) : 0;
+        char temporary[PATH_MAX];
+
+        if (r < 0 || !defaults->is_dir_ours)
+                return r;
+        r = claim_directory(runs, defaults->name, defaults->dir);
+        if (r < 0 && options->to &&
+            (size_t)snprintf(temporary, sizeof(temporary), "%s/.%s.tmp", defaults->to, defaults->name) < sizeof(temporary))
+                (void)unlink(temporary);
+        return r;
+}
+
+static int name_run(struct defaults *defaults, const char *runs) {
+        long long now_s = (long long)time(NULL);
+        int r = -EEXIST;
+
+        for (unsigned n = 1; n <= NAMES_MAX && r == -EEXIST; n++) {
+                run_name(defaults->options->command, now_s, n, defaults->name);
+                r = claim(defaults, runs);
+        }
+        defaults->options->job = defaults->name;
+        return r;
+}
+
+/* --- what nothing said --- */
+
+/* A Job that names itself to its pods is of a cluster. */
+static void choose_to(struct defaults *defaults) {
+        struct options *options = defaults->options;
+        bool is_in_cluster = getenv("KUBERNETES_SERVICE_HOST") && options->job;
+
+        defaults->is_to_said = options->to || options->server || is_in_cluster;
+        if (!defaults->is_to_said)
+                options->to = RUNS;
+}
+
+static void choose_dir(struct defaults *defaults) {
+        struct options *options = defaults->options;
+        bool is_inherited = options->dir && getenv("EXPERIMENTS_DIR") && strcmp(options->dir, getenv("EXPERIMENTS_DIR")) == 0;
+
+        if (!options->dir && is_usable(OPTIONS_DIR))
+                options->dir = OPTIONS_DIR;
+        else if (is_inherited && !is_free(options->dir))
+                options->dir = options->socket = NULL; /* of the agent that we run below */
+        defaults->is_dir_ours = !options->dir;
+}
+
+static int set_place(const char **place, char path[static PATH_MAX]) {
+        int r = make_directory(*place);
+
+        if (r == 0)
+                r = make_absolute(*place, path);
+        if (r < 0)
+                return cannot(*place, r);
+        *place = path;
+        return 0;
+}
+
+static int set_dir_of_job(struct defaults *defaults, const char *runs) {
+        if ((size_t)snprintf(defaults->dir, PATH_MAX, "%s/%s", runs, defaults->options->job) >= PATH_MAX)
+                return -ENAMETOOLONG;
+        return make_directory(defaults->dir);
+}
+
+static int set_places(struct defaults *defaults) {
+        struct options *options = defaults->options;
+        const char *runs = RUNS;
+        char absolute[PATH_MAX];
+        int r = options->to ? set_place(&options->to, defaults->to) : 0;
+
+        if (r == 0 && defaults->is_dir_ours)
+                r = set_place(&runs, absolute);
+        else if (r == 0)
+                r = set_place(&options->dir, defaults->dir);
+        if (r != 0)
+                return r;
+        if (!options->job)
+                r = name_run(defaults, runs);
+        else if (defaults->is_dir_ours)
+                r = set_dir_of_job(defaults, runs);
+        if (r < 0)
+                return cannot(defaults->is_dir_ours ? runs : options->to, r);
+        options->dir = defaults->dir;
+        return 0;
+}
+
+/* In a directory of its own where the path would be too long for unix(7), which nobody else may write to. */
+static int set_short_socket(struct defaults *defaults) {
+        const char *temporary = getenv("TMPDIR");
+
+        if (!temporary || strlen(temporary) > SOCKET_PATH_BYTES_MAX / 2)
+                temporary = "/tmp";
+        (void)snprintf(defaults->socket_directory, PATH_MAX, "%s/" RUNS ".XXXXXX", temporary);
+        if (!mkdtemp(defaults->socket_directory)) {
+                *defaults->socket_directory = '\0';
+                return -errno;
+        }
+        (void)snprintf(defaults->socket, PATH_MAX, "%.*s/agent.sock", SOCKET_PATH_BYTES_MAX, defaults->socket_directory);
+        return 0;
+}
+
+static int set_socket(struct defaults *defaults) {
+        struct options *options = defaults->options;
+        int r = 0;
+
+        if (options->socket && strcmp(options->socket, "none") == 0) {
+                (void)unsetenv("EXPERIMENTS_SOCKET");
+                return 0;
+        }
+        if (options->socket)
+                r = make_absolute(options->socket, defaults->socket);
+        else if ((size_t)snprintf(defaults->socket, PATH_MAX, "%s/agent.sock", options->dir) > SOCKET_PATH_BYTES_MAX)
+                r = set_short_socket(defaults);
+        if (r < 0)
+                return cannot(options->dir, r);
+        options->socket = defaults->socket;
+        return setenv("EXPERIMENTS_SOCKET", options->socket, 1) < 0 ? cannot("EXPERIMENTS_SOCKET", -errno) : 0;
+}
+
+static int set_defaults(struct defaults *defaults) {
+        int r;
+
+        choose_to(defaults);
+        choose_dir(defaults);
+        r = set_places(defaults);
+        if (r == 0)
+                r = set_socket(defaults);
+        if (r == 0 && setenv("EXPERIMENTS_DIR", defaults->options->dir, 1) < 0)
+                r = cannot("EXPERIMENTS_DIR", -errno);
+        return r;
+}
+
+/* --- running --- */
+
+static void say_place(const struct defaults *defaults) {
+        if (!defaults->is_to_said)
+                fprintf(stderr, PROGRAM ": the Result is " RUNS "/%s.json; look at it with: " PROGRAM " state %s\n",
+                        defaults->options->job, defaults->is_dir_ours ? strstr(defaults->dir, "/" RUNS "/") + 1 : defaults->dir);
+}
+
+static int run_agent(const struct options *options) {
+        CLEANUP(agent_freep) struct agent *agent = NULL;
+        int status = agent_new(&agent, options);
+
+        return status == 0 ? agent_run(agent) : status;
+}
+
+static int run(struct options *options) {
+        struct defaults defaults = { .options = options };
+        int r = check_command(options->command[0]);
+
+        if (r == 0)
+                r = set_defaults(&defaults);
+        if (r == 0) {
+                say_place(&defaults);
+                r = run_agent(options);
+        }
+        if (*defaults.socket_directory)
+                (void)rmdir(defaults.socket_directory);
+        return r;
+}
+
+static int install(const char *directory) {
+        int r = install_program(directory);
+
+        return r < 0 ? cannot(directory, r) : 0;
+}
+
+int run_command(int n_arguments, char **arguments) {
+        CLEANUP(options_release) struct options options = { 0 };
+        int status;
+
+        child_hold_descriptors();
+        status = options_parse_run(&options, n_arguments, arguments);
+        if (status != 0)
+                return status;
+        log_setup(PROGRAM, options.log_format, options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
+        if (options.help) {
+                options_print_help_of_run();
+                return 0;
+        }
+        if (options.version) {
+                puts(PROGRAM " " EXPERIMENTS_VERSION);
+                return 0;
+        }
+        if (options.install)
+                return options.command ? wrong_use("--install: expected no command with it") : install(options.install);
+        return options.command ? run(&options) : wrong_use("expected a command to run");
+}
