@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -135,6 +136,10 @@ static int set_paths(struct reports *reports) {
 
         if (r == 0)
                 r = set_path(&reports->datagram_path, options->dir, "agent.dgram");
+        if (r == 0 && strlen(reports->datagram_path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+                free(reports->datagram_path); /* where agent.sock itself is elsewhere */
+                reports->datagram_path = NULL;
+        }
         if (r == 0 && options->socket)
                 r = identity_set(&reports->socket_path, options->socket);
         else if (r == 0)
