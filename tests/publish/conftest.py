@@ -14,7 +14,7 @@ from faults.proxy import FaultProxy
 class ClusterAgent:
     """The real agent, publishing to the real API server as the pod POD of Job JOB would."""
 
-    def __init__(self, tmp_path, server, ca_file, token, namespace, job, flags, env):
+    def __init__(self, tmp_path, server, ca_file, token, namespace, job, flags, env, command=()):
         self.dir = tmp_path / "experiments"
         self.dir.mkdir(exist_ok=True)
         self.metrics = self.dir / "metrics.jsonl"
@@ -25,10 +25,12 @@ class ClusterAgent:
         if not self.clock.exists():
             os.mkfifo(self.clock)
         environment = clean_environment({"JOB_NAME": job, "EXPERIMENTS_TEST_CLOCK": str(self.clock), **(env or {})})
-        arguments = [AGENT, "--dir", self.dir, "--server", server, "--ca-file", ca_file, "--token-file",
-                     self.token_file, "--namespace", namespace, "--interval", "50ms,50ms", "--verbose", *flags]
+        arguments = [AGENT, *(["run"] if command else []), "--dir", self.dir, "--server", server, "--ca-file", ca_file, "--token-file",
+                     self.token_file, "--namespace", namespace, "--interval", "50ms,50ms", "--verbose", *flags,
+                     *(["--", *command] if command else [])]
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(arguments, stderr=log, env=environment)
+            self.process = subprocess.Popen(arguments, stderr=log, env=environment, stdin=subprocess.PIPE if command else None,
+                                            stdout=subprocess.PIPE if command else None)
 
     @property
     def log(self):
@@ -61,6 +63,8 @@ class ClusterAgent:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        for pipe in filter(None, (self.process.stdin, self.process.stdout)):
+            pipe.close()
 
 
 class Results:
@@ -101,13 +105,13 @@ def results(api, namespace):
 @pytest.fixture
 def start(tmp_path, cluster, namespace, agent_token):
     """start("job", *flags, server=…, ca_file=…, env=…) starts an agent that ends with the test. Agents of
-    one place, a folder's name, share what they follow, as in one pod."""
+    one place, a folder's name, share what they follow, as in one pod. command: that it runs, with pipes."""
     agents = []
 
-    def start_agent(job, *flags, server=None, ca_file=None, env=None, pod=None, place="."):
+    def start_agent(job, *flags, server=None, ca_file=None, env=None, pod=None, place=".", command=()):
         (tmp_path / place).mkdir(exist_ok=True)
         agent = ClusterAgent(tmp_path / place, server or cluster.server, ca_file or cluster.ca_file,
-                             agent_token(pod or f"{job}-abcde"), namespace, job, flags, env)
+                             agent_token(pod or f"{job}-abcde"), namespace, job, flags, env, command)
         agents.append(agent)
         return agent
 
