@@ -68,6 +68,7 @@ static void update_condition(struct agent *agent) {
         const struct options *options = agent->options;
         const char *place = options->n_metrics > 0 ? options->metrics[0].path : options->dir;
 
+        agent->condition.has_output = agent->child && child_has_output(agent->child);
         condition_update(&agent->condition, &agent->facts, agent->fold, agent->tail, place, loop_wall_us(agent->loop));
 }
 

@@ -102,23 +102,28 @@ static const char *say_no_file(struct buffer *message, const char *place) {
 }
 
 static const char *say_nothing_recognised(struct buffer *message, const struct tail_view *view,
-                                          const char *close_call, const char *place) {
-        put_files(message, view);
+                                          const struct condition *condition, const char *place) {
+        if (condition->has_output)
+                (void)buffer_append_string(message, "what the command printed was looked at");
+        if (condition->has_output && view->files > 0)
+                (void)buffer_append_string(message, ", and ");
+        if (view->files > 0)
+                put_files(message, view);
         (void)buffer_append_string(message, ": no metrics were found");
-        if (*close_call)
-                (void)buffer_printf(message, "; closest was %s", close_call);
+        if (*condition->close_call)
+                (void)buffer_printf(message, "; closest was %s", condition->close_call);
         put_what_to_write(message, place);
         return "NothingRecognized";
 }
 
-static const char *say_no_record(struct buffer *message, struct tail *tail, const char *close_call, const char *place) {
+static const char *say_no_record(struct buffer *message, struct tail *tail, const struct condition *condition, const char *place) {
         struct tail_view view = tail_view(tail);
 
         if (view.denied > 0)
                 return say_denied(message, &view);
-        if (view.files == 0)
+        if (view.files == 0 && !condition->has_output)
                 return say_no_file(message, place);
-        return say_nothing_recognised(message, &view, close_call, place);
+        return say_nothing_recognised(message, &view, condition, place);
 }
 
 /* --- the condition and the notes --- */
@@ -153,7 +158,7 @@ void condition_update(struct condition *condition, struct result_facts *facts, s
         const char *reason;
 
         if (fold_accepted(fold) == 0) {
-                reason = say_no_record(&message, tail, condition->close_call, place);
+                reason = say_no_record(&message, tail, condition, place);
         } else if (fold_n_columns(fold) > 0 && !fold_has_finite(fold)) {
                 (void)buffer_append_string(&message, "all values of all metrics are NaN or infinite");
                 reason = "OnlyNonFinite";

@@ -1,6 +1,7 @@
 /* What people are told of the run: its condition, and the notes. All of it is text in a Result's status. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "formats/format.h"
@@ -19,6 +20,7 @@ struct condition {
         char notes[FOLD_NOTES_MAX][FOLD_NOTE_BYTES_MAX + 1];
         char loss[FOLD_NOTE_BYTES_MAX + 1];        /* what was lost of a file, last */
         char close_call[CLOSE_CALL_BYTES_MAX + 1]; /* the last line that looked close to a metric */
+        bool has_output; /* the trainer is our child, and has printed something */
 };
 
 /* A line that looked close to a metric and was none: the best hint when nothing else was found. */

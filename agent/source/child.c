@@ -284,6 +284,13 @@ int child_new(struct child **ret_child, struct loop *loop, const struct child_co
         return 0;
 }
 
+bool child_has_output(const struct child *child) {
+        for (size_t i = 0; i < N_OUTPUTS; i++)
+                if (child->outputs[i] && relay_has_output(child->outputs[i]))
+                        return true;
+        return false;
+}
+
 struct child *child_free(struct child *child) {
         if (!child)
                 return NULL;

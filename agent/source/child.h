@@ -36,6 +36,9 @@ int child_start(struct child *child);
 /* Sends it a signal; nothing when it has ended. */
 void child_signal(struct child *child, int signal_number);
 
+/* Has it written anything that was read? */
+bool child_has_output(const struct child *child);
+
 /* Standard descriptors that are closed are held, so that nothing of ours gets their numbers; the child has them closed.
  * At the start of main(). */
 void child_hold_descriptors(void);

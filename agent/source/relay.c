@@ -39,7 +39,7 @@ struct relay {
         enum way way;
         struct loop_fd *from_source;
         struct loop_fd *to_source;       /* NULL: never waits */
-        bool is_finishing, is_done;
+        bool has_output, is_finishing, is_done;
         size_t rest_bytes;               /* while finishing: of what is there, at most */
         size_t start, end;               /* of bytes: read and not passed on yet */
         char bytes[CHUNK_BYTES];
@@ -175,6 +175,7 @@ static bool move_on(struct relay *relay) {
         }
         relay->rest_bytes -= relay->is_finishing ? (size_t)n : 0;
         relay->end = (size_t)n;
+        relay->has_output = true;
         pass_on(relay);
         take(relay, (size_t)n);
         return true;
@@ -283,6 +284,10 @@ void relay_finish(struct relay *relay) {
                 become_done(relay);
         else if (relay->end == 0)
                 move_rest(relay);
+}
+
+bool relay_has_output(const struct relay *relay) {
+        return relay->has_output;
 }
 
 void relay_resize(struct relay *relay) {

@@ -28,5 +28,8 @@ struct relay *relay_free(struct relay *relay); /* NULL allowed; returns NULL */
  * that is so, once, perhaps at once. */
 void relay_finish(struct relay *relay);
 
+/* Has anything come from the child? */
+bool relay_has_output(const struct relay *relay);
+
 /* The window of our terminal may have another size. */
 void relay_resize(struct relay *relay);

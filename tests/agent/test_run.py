@@ -666,6 +666,15 @@ def test_started_anew_what_it_says_counts_from_where_it_begins(work):
     assert status["phase"] == "Succeeded" and status["attempt"]["exitCode"] == 0
 
 
+def test_why_there_is_no_curve(work):
+    run(work, "echo", "nothing of a training", flags=("--to", "results"))
+    condition, = result(work, "results")["status"]["conditions"]
+    assert condition["reason"] == "NothingRecognized"
+    assert condition["message"].startswith("what the command printed was looked at: no metrics were found; write lines like")
+    run(work, "true", flags=("--to", "silent"))
+    assert result(work, "silent")["status"]["conditions"][0]["reason"] == "NoMetricsFile"
+
+
 def test_only_index_0_publishes_and_all_run(work):
     done = run(work, "sh", "-c", "echo epoch 1 loss 0.5; exit 4", flags=("--to", "results"),
                env=clean_environment({"JOB_COMPLETION_INDEX": "1"}))

@@ -18,7 +18,7 @@ import sys
 
 import pytest
 
-from agent.harness import Agent, clean_environment, run
+from agent.harness import AGENT, Agent, clean_environment, run
 
 HERE = pathlib.Path(__file__).resolve().parent
 ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -203,6 +203,26 @@ def test_result_is_the_history(driver, run_driver):
     ran.rows.append(("Result", len(expected.keys() - wrong.keys()), len(expected), len(wrong.keys() - expected.keys())))
     assert not wrong, json.dumps(wrong, indent=1, ensure_ascii=False)
     assert not expected or ran.status["axis"].lower() == axis
+
+
+# --- as a child of the agent ---
+
+CONSOLE_DRIVERS = [path for path in DRIVERS if path.stem in ("catboost_train", "keras_console", "lightgbm_train")]
+
+
+@pytest.mark.parametrize("driver", CONSOLE_DRIVERS, ids=lambda path: path.stem)
+def test_a_trainer_that_is_run_comes_to_the_same(driver, tmp_path):
+    """What it prints is read from its output, without a file of it."""
+    done = subprocess.run([AGENT, "run", "--job", "it", "--to", "results", "--dir", "run", "--", sys.executable, driver, "run"],
+                          cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True,
+                          env=clean_environment({**ENVIRONMENT, "HOME": str(tmp_path)}))
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-4000:]
+    assert not (tmp_path / "run" / "stdout.log").exists()
+    axis, expected, optional = expected_of_result(json.loads((tmp_path / "truth.json").read_text()))
+    status = json.loads((tmp_path / "results" / "it.json").read_text())["status"]
+    wrong = differences(published(status), expected, optional)
+    assert not wrong, json.dumps(wrong, indent=1, ensure_ascii=False)
+    assert status["axis"].lower() == axis and status["phase"] == "Succeeded"
 
 
 # --- the report ---
