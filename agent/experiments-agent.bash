@@ -5,7 +5,21 @@ _experiments_agent() {
                 --namespace --job --output --interval --grace --axis --aggregate --objective --owner --follow-symlinks --watch
                 --verbose --log-format --help --version"
 
+        local i run=
+
         COMPREPLY=()
+        if [[ ${COMP_WORDS[1]} == run && $COMP_CWORD -gt 1 ]]; then
+                run="--stop-signal --install"
+                # From the first word on that is no flag, and no argument of one, it is somebody else's command.
+                for ((i = 2; i < COMP_CWORD; i++)); do
+                        case ${COMP_WORDS[i]} in
+                        --) _command_offset $((i + 1)) 2>/dev/null; return ;;
+                        --follow-symlinks|--watch|--verbose|-[wv]|--*=*) ;;
+                        -*) ((i++)) ;;
+                        *) _command_offset "$i" 2>/dev/null; return ;;
+                        esac
+                done
+        fi
         if [[ ${COMP_WORDS[1]} == parse && $COMP_CWORD -gt 1 ]]; then
                 if [[ $word == -* ]]; then
                         mapfile -t COMPREPLY < <(compgen -W "--records --why --filter --format" -- "$word")
@@ -36,15 +50,21 @@ _experiments_agent() {
                 return
         fi
         case $before in
-        --dir|--to|--state|-d|-t) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+        --dir|--to|--state|--install|-d|-t) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
         --metrics|--ca-file|--token-file|--client-cert|--client-key|-m)
                 mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
         --axis) mapfile -t COMPREPLY < <(compgen -W "auto epoch step trial row" -- "$word") ;;
         --aggregate) mapfile -t COMPREPLY < <(compgen -W "last mean min max" -- "$word") ;;
         --owner) mapfile -t COMPREPLY < <(compgen -W "auto experiment job none" -- "$word") ;;
         --log-format) mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word") ;;
+        --stop-signal) mapfile -t COMPREPLY < <(compgen -W "TERM INT HUP USR1 USR2" -- "$word") ;;
         --filter|--server|--namespace|--job|--output|--interval|--grace|--objective|-[fsnjoi]) ;;
-        *) if [[ $COMP_CWORD -eq 1 ]]; then flags="parse report state $flags"; fi
+        *) if [[ $COMP_CWORD -eq 1 ]]; then flags="run report parse state $flags"; fi
+           flags+=" $run"
+           if [[ $run && $word != -* ]]; then
+                   mapfile -t COMPREPLY < <(compgen -c -- "$word")
+                   return
+           fi
            mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word") ;;
         esac
 }

@@ -74,6 +74,7 @@ static int counted_main(int n_arguments, char **arguments, char **environment) {
         const char *text = getenv("NTH_MALLOC");
 
         nth = text ? strtoul(text, NULL, 10) : 0;
+        unsetenv("NTH_MALLOC"); /* what this one runs is another program */
         return program_main(n_arguments, arguments, environment);
 }
 
