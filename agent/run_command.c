@@ -39,6 +39,7 @@ struct defaults {
         char socket[PATH_MAX];
         char socket_directory[PATH_MAX]; /* "": none was made */
         bool is_to_said, is_dir_ours;
+        char claim[PATH_MAX];            /* see claim_result(); "": none is left to take away */
 };
 
 static int cannot(const char *path, int error) {
@@ -122,24 +123,27 @@ static int make_directory(const char *path) {
 
 /* --- the name --- */
 
+static void release_claim(struct defaults *defaults) {
+        if (*defaults->claim)
+                (void)unlink(defaults->claim);
+        *defaults->claim = '\0';
+}
+
 /* Claims DIR/NAME.json of others that start in this second: the file that will become it (publish/directory.c) is made
  * first, then it is not to be there. */
-static int claim_result(const char *to, const char *name) {
+static int claim_result(struct defaults *defaults) {
         char temporary[PATH_MAX], path[PATH_MAX];
-        int fd, r = 0;
+        int fd;
 
-        if ((size_t)snprintf(temporary, sizeof(temporary), "%s/.%s.tmp", to, name) >= sizeof(temporary) ||
-            (size_t)snprintf(path, sizeof(path), "%s/%s.json", to, name) >= sizeof(path))
+        if ((size_t)snprintf(temporary, sizeof(temporary), "%s/.%s.tmp", defaults->to, defaults->name) >= sizeof(temporary) ||
+            (size_t)snprintf(path, sizeof(path), "%s/%s.json", defaults->to, defaults->name) >= sizeof(path))
                 return -ENAMETOOLONG;
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0)
                 return -errno;
         (void)close(fd);
-        if (access(path, F_OK) == 0)
-                r = -EEXIST;
-        if (r < 0)
-                (void)unlink(temporary);
-        return r;
+        memcpy(defaults->claim, temporary, sizeof(temporary));
+        return access(path, F_OK) == 0 ? -EEXIST : 0;
 }
 
 /* The same of a directory. */
@@ -150,16 +154,12 @@ static int claim_directory(const char *runs, const char *name, char ret_dir[stat
 }
 
 static int claim(struct defaults *defaults, const char *runs) {
-        struct options *options = defaults->options;
-        int r = options->to ? claim_result(defaults->to, defaults->name) : 0;
-        char temporary[PATH_MAX];
+        int r = defaults->options->to ? claim_result(defaults) : 0;
 
-        if (r < 0 || !defaults->is_dir_ours)
-                return r;
-        r = claim_directory(runs, defaults->name, defaults->dir);
-        if (r < 0 && options->to &&
-            (size_t)snprintf(temporary, sizeof(temporary), "%s/.%s.tmp", defaults->to, defaults->name) < sizeof(temporary))
-                (void)unlink(temporary);
+        if (r == 0 && defaults->is_dir_ours)
+                r = claim_directory(runs, defaults->name, defaults->dir);
+        if (r < 0)
+                release_claim(defaults);
         return r;
 }
 
@@ -187,14 +187,24 @@ static void choose_to(struct defaults *defaults) {
                 options->to = RUNS;
 }
 
+static bool is_of_variable(const char *value, const char *variable) {
+        const char *text = getenv(variable);
+
+        return value && text && strcmp(value, text) == 0;
+}
+
 static void choose_dir(struct defaults *defaults) {
         struct options *options = defaults->options;
-        bool is_inherited = options->dir && getenv("EXPERIMENTS_DIR") && strcmp(options->dir, getenv("EXPERIMENTS_DIR")) == 0;
+        const char *above = getenv("EXPERIMENTS_DIR");
 
+        if (above && *above && !is_free(above)) { /* of the agent that we run below */
+                if (is_of_variable(options->dir, "EXPERIMENTS_DIR"))
+                        options->dir = NULL;
+                if (is_of_variable(options->socket, "EXPERIMENTS_SOCKET"))
+                        options->socket = NULL;
+        }
         if (!options->dir && is_usable(OPTIONS_DIR))
                 options->dir = OPTIONS_DIR;
-        else if (is_inherited && !is_free(options->dir))
-                options->dir = options->socket = NULL; /* of the agent that we run below */
         defaults->is_dir_ours = !options->dir;
 }
 
@@ -215,12 +225,41 @@ static int set_dir_of_job(struct defaults *defaults, const char *runs) {
         return make_directory(defaults->dir);
 }
 
+/* TMPDIR/experiments.XXXXXX, mode 0700; "" when it cannot be made. */
+static int make_temporary(char ret_path[static PATH_MAX]) {
+        const char *temporary = getenv("TMPDIR");
+
+        if (!temporary || strlen(temporary) > SOCKET_PATH_BYTES_MAX / 2)
+                temporary = "/tmp";
+        (void)snprintf(ret_path, PATH_MAX, "%s/" RUNS ".XXXXXX", temporary);
+        if (mkdtemp(ret_path))
+                return 0;
+        *ret_path = '\0';
+        return -errno;
+}
+
+/* In a container whose own files are not to be written: only what goes to a server can do without a place here. */
+static int set_temporary_dir(struct defaults *defaults) {
+        int r = make_temporary(defaults->dir);
+
+        if (r < 0)
+                return cannot("TMPDIR", r);
+        defaults->options->dir = defaults->dir;
+        if (!defaults->options->job)
+                run_name(defaults->options->command, (long long)time(NULL), 1, defaults->name);
+        if (!defaults->options->job)
+                defaults->options->job = defaults->name;
+        return 0;
+}
+
 static int set_places(struct defaults *defaults) {
         struct options *options = defaults->options;
         const char *runs = RUNS;
         char absolute[PATH_MAX];
         int r = options->to ? set_place(&options->to, defaults->to) : 0;
 
+        if (r == 0 && defaults->is_dir_ours && !options->to && access(".", W_OK) < 0)
+                return set_temporary_dir(defaults);
         if (r == 0 && defaults->is_dir_ours)
                 r = set_place(&runs, absolute);
         else if (r == 0)
@@ -237,19 +276,13 @@ static int set_places(struct defaults *defaults) {
         return 0;
 }
 
-/* In a directory of its own where the path would be too long for unix(7), which nobody else may write to. */
+/* Where the path would be too long for unix(7). */
 static int set_short_socket(struct defaults *defaults) {
-        const char *temporary = getenv("TMPDIR");
+        int r = make_temporary(defaults->socket_directory);
 
-        if (!temporary || strlen(temporary) > SOCKET_PATH_BYTES_MAX / 2)
-                temporary = "/tmp";
-        (void)snprintf(defaults->socket_directory, PATH_MAX, "%s/" RUNS ".XXXXXX", temporary);
-        if (!mkdtemp(defaults->socket_directory)) {
-                *defaults->socket_directory = '\0';
-                return -errno;
-        }
-        (void)snprintf(defaults->socket, PATH_MAX, "%.*s/agent.sock", SOCKET_PATH_BYTES_MAX, defaults->socket_directory);
-        return 0;
+        if (r == 0)
+                (void)snprintf(defaults->socket, PATH_MAX, "%.*s/agent.sock", SOCKET_PATH_BYTES_MAX, defaults->socket_directory);
+        return r;
 }
 
 static int set_socket(struct defaults *defaults) {
@@ -286,9 +319,11 @@ static int set_defaults(struct defaults *defaults) {
 /* --- running --- */
 
 static void say_place(const struct defaults *defaults) {
+        const char *job = defaults->options->job;
+
         if (!defaults->is_to_said)
-                fprintf(stderr, PROGRAM ": the Result is " RUNS "/%s.json; look at it with: " PROGRAM " state %s\n",
-                        defaults->options->job, defaults->is_dir_ours ? strstr(defaults->dir, "/" RUNS "/") + 1 : defaults->dir);
+                fprintf(stderr, PROGRAM ": the Result is " RUNS "/%s.json; look at it with: " PROGRAM " state %s%s\n", job,
+                        defaults->is_dir_ours ? RUNS "/" : "", defaults->is_dir_ours ? job : defaults->dir);
 }
 
 static int run_agent(const struct options *options) {
@@ -308,6 +343,7 @@ static int run(struct options *options) {
                 say_place(&defaults);
                 r = run_agent(options);
         }
+        release_claim(&defaults); /* nothing was published */
         if (*defaults.socket_directory)
                 (void)rmdir(defaults.socket_directory);
         return r;

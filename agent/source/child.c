@@ -118,15 +118,28 @@ static void resize(struct child *child) {
         child_signal(child, SIGWINCH);
 }
 
+static bool is_to_end(int number) {
+        return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
+}
+
+/* It has ended, and our output does not take what it wrote. */
+static void abandon(struct child *child) {
+        for (size_t i = 0; i < N_OUTPUTS; i++)
+                if (child->outputs[i])
+                        relay_abandon(child->outputs[i]);
+}
+
 /* What the terminal sends (SI_KERNEL) goes to its whole foreground group, and it is of ours. */
 static void take_signal(struct child *child, const struct signalfd_siginfo *info) {
         int number = (int)info->ssi_signo;
+        bool was_running = child->pid > 0;
 
-        if (number == SIGCHLD) {
-                look_at_child(child);
+        look_at_child(child); /* signals come by their numbers, not in their order */
+        if (number == SIGCHLD || (was_running && child->pid == 0)) /* then this is what ended it, most likely */
                 return;
-        }
-        if (number == SIGWINCH)
+        if (child->pid == 0 && !child->is_told && is_to_end(number))
+                abandon(child);
+        else if (number == SIGWINCH)
                 resize(child);
         else if (info->ssi_code != SI_KERNEL)
                 child_signal(child, number);

@@ -286,6 +286,10 @@ void relay_finish(struct relay *relay) {
                 move_rest(relay);
 }
 
+void relay_abandon(struct relay *relay) {
+        close_both(relay);
+}
+
 bool relay_has_output(const struct relay *relay) {
         return relay->has_output;
 }

@@ -28,6 +28,9 @@ struct relay *relay_free(struct relay *relay); /* NULL allowed; returns NULL */
  * that is so, once, perhaps at once. */
 void relay_finish(struct relay *relay);
 
+/* The same without waiting for our output any more: what it has not taken is gone. */
+void relay_abandon(struct relay *relay);
+
 /* Has anything come from the child? */
 bool relay_has_output(const struct relay *relay);
 

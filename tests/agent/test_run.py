@@ -135,12 +135,15 @@ class Terminal:
 
     def end(self):
         """Its exit status, when all of its output has come."""
-        after = termios.tcgetattr(self.tty)
+        pidfd = os.pidfd_open(self.process.pid)
+        while pidfd not in select.select([self.fd, pidfd], [], [])[0]:
+            self.read()
+        os.close(pidfd)
+        assert termios.tcgetattr(self.tty)[:6] == self.before[:6], "its settings are as they were"
         os.close(self.tty)
         self.tty = -1
         while self.read():
             pass
-        assert after[:6] == self.before[:6] or self.process.poll() is None
         return self.process.wait()
 
     def close(self):
@@ -461,6 +464,18 @@ def test_processes_that_it_leaves_behind_hold_nothing_up(writes, start):
         os.kill(pid, signal.SIGKILL)
 
 
+def test_what_nobody_takes_of_an_ended_command_is_not_waited_for_after_a_signal(start, work):
+    """All of it fits into what is under way, so that the command ends by itself."""
+    process = start(*script("import os, sys; os.write(2, b'%d\\n' % os.getpid()); os.write(1, bytes(150_000)); sys.exit(3)"),
+                    flags=("--to", "results", "--dir", "followed"))
+    pidfd = os.pidfd_open(int(process.stderr.readline()))
+    select.select([pidfd], [], [])
+    os.close(pidfd)
+    ask_often(work / "followed" / "agent.sock", 10)
+    process.terminate()
+    assert process.wait() == 3
+
+
 def test_when_the_agent_is_killed_the_command_learns_it_with_its_next_write(start, work):
     process = start(*script("""
         import os, sys
@@ -505,6 +520,7 @@ def test_what_cannot_be_run(work):
     assert run(work, ".").returncode == 126
     assert not (work / "experiments").exists(), "nothing is made for what does not run"
     assert run(work, "./bad").returncode == 127
+    assert not list((work / "experiments").glob("*.json")) and not list((work / "experiments").glob(".*"))
     assert run(work).returncode == 2
 
 
