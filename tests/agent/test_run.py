@@ -455,13 +455,15 @@ def test_the_end_of_its_output_is_the_end_of_ours(start):
 
 @pytest.mark.parametrize("writes", [False, True])
 def test_processes_that_it_leaves_behind_hold_nothing_up(writes, start):
-    process = start("sh", "-c", f"{'yes' if writes else 'sleep 3600'} & echo $!; echo started >&2", flags=("--to", "results"))
-    pid = int(process.stdout.readline())
-    while process.stdout.read1():
-        pass
-    assert process.stderr.read() == b"started\n" and process.wait() == 0
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    process = start("sh", "-c", f"{'yes' if writes else 'sleep 3600'} & echo $! >&2", flags=("--to", "results"))
+    pid = int(process.stderr.readline())
+    try:
+        while process.stdout.read1():
+            pass
+        assert process.stderr.read() == b"" and process.wait() == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_what_nobody_takes_of_an_ended_command_is_not_waited_for_after_a_signal(start, work):
