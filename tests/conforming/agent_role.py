@@ -13,6 +13,7 @@ from conforming.messages import Reader, encode, plain
 
 WELCOME = {"version": 1, "agent": "conformance", "job": "job-1", "result": "default/job-1",
            "limits": {"messageBytes": 131072, "metrics": 1024, "nameBytes": 1024, "unacknowledgedBytes": 262144}}
+PIECE = 4096  # of the client's input at once
 LOOK_S = 0.05  # between two looks at whether the client is still there
 
 
@@ -151,7 +152,7 @@ class Trial:
         self.listener, self.peers, self.fillers = None, [], []
         self.stderr = open(os.path.join(self.directory.name, "stderr"), "w+b")
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
+            command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
             env={**os.environ, "EXPERIMENTS_SOCKET": self.path, "EXPERIMENTS_DIR": self.directory.name})
         self.lines, self.news = [], threading.Condition()
         self.output = threading.Thread(target=self._read_output, daemon=True)
@@ -169,12 +170,13 @@ class Trial:
         """What the training says; the client has to take it whatever the agent does."""
         self.fed += lines
         data = "".join(json.dumps(plain(line)) + "\n" for line in lines).encode()
+        progress = [0]
 
         def write():
             try:
-                if not self.process.stdin.closed:
-                    self.process.stdin.write(data)
-                    self.process.stdin.flush()
+                for at in range(0, len(data), PIECE):
+                    self.process.stdin.write(data[at:at + PIECE])
+                    progress[0] = at
                 if end:
                     self.process.stdin.close()
             except OSError:
@@ -182,7 +184,10 @@ class Trial:
 
         writer = threading.Thread(target=write, daemon=True)
         writer.start()
-        writer.join(self.patience)
+        before = -1
+        while writer.is_alive() and before != progress[0]:  # a slow one is not one that waits
+            before = progress[0]
+            writer.join(self.patience)
         if writer.is_alive():
             raise Failure("a client that reads its input whatever becomes of the agent, so that no training waits for it",
                           f"it did not read on for {self.patience:g} s")

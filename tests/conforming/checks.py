@@ -8,7 +8,7 @@ from conforming import vectors
 from conforming.agent_role import Failure, encode
 
 CHECKS = []  # (function, name, section of PROTOCOL.md)
-MANY = 20000
+MANY = 10000  # more than sockets and pipes have room for
 
 
 def check(section):
@@ -283,15 +283,15 @@ def answers_in_pieces(trial):
     peer = trial.accept()
     peer.hear_hello()
     encoding = peer.reader.encoding
-    welcome = {"version": 1, "agent": "x", "job": "größe", "result": "x", "stop": {"reason": "größer"}}
+    welcome = {"version": 1, "agent": "x", "job": "größe", "result": "x"}
     peer.send(encode("AgentMessage", encoding, {"welcome": welcome}), at_once=1)
-    trial.wait_for_line("stop: größer")
     peer.take(5)
-    numbers = sorted(trial.ledger)
-    trial.kept = numbers[-1]
-    peer.send(b"".join(encode("AgentMessage", encoding, message) for message in
-                       [*({"kept": {"number": number}} for number in numbers), {"stop": {"reason": "at once"}}]))
-    trial.wait_for_line("stop: at once")
+    trial.kept = max(trial.ledger)
+    kept = b"".join(encode("AgentMessage", encoding, {"kept": {"number": number}}) for number in sorted(trial.ledger))
+    stop = encode("AgentMessage", encoding, {"stop": {"reason": "größer"}})
+    peer.send(kept + stop[:-3])
+    peer.send(stop[-3:], at_once=1)
+    trial.wait_for_line("stop: größer")
     trial.kept_for_certain = trial.kept
     trial.finish(peer)
 
