@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 from conforming import vectors
+from conforming.api import Api
 from conforming.messages import Reader
 
 SLICINGS = ("whole", "bytes", "random")
@@ -41,16 +42,19 @@ def difference(expected, got, path=""):
 class Agent:
     """The agent under test, in a directory of its own."""
 
-    def __init__(self, program, directory):
+    def __init__(self, program, directory, is_to_stop=False):
         self.program, self.directory = program, directory
+        self.api = Api() if is_to_stop else None
         os.makedirs(f"{directory}/x", exist_ok=True)
         self.stream, self.datagram = f"{directory}/x/agent.sock", f"{directory}/x/agent.dgram"
-        self.log = []
+        self.log, self.is_ending = [], False
         self.start()
 
     def start(self):
+        to = ["--server", self.api.url, "--namespace", "default", "--interval", "10ms,10ms"] if self.api else \
+             ["--to", f"{self.directory}/to"]
         self.process = subprocess.Popen(
-            [self.program, "--dir", f"{self.directory}/x", "--to", f"{self.directory}/to", "--job", "vectors", "--verbose"],
+            [self.program, "--dir", f"{self.directory}/x", *to, "--job", "vectors", "--verbose"],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
             self.log.append(line)
@@ -71,12 +75,19 @@ class Agent:
             return ""
         return f"\n  the agent ended with {code}: {self.process.stderr.read()}"
 
+    def ask_to_end(self):
+        if not self.is_ending:
+            self.process.send_signal(signal.SIGTERM)
+        self.is_ending = True
+
     def end(self):
         """The status of the Result."""
-        self.process.send_signal(signal.SIGTERM)
+        self.ask_to_end()
         self.log += self.process.stderr.readlines()
         if self.process.wait() != 0:
             raise Failure(f"expected the agent to exit with 0, not {self.process.returncode}: {''.join(self.log)}")
+        if self.api:
+            return self.api.result["status"]
         with open(f"{self.directory}/to/vectors.json", encoding="utf-8") as file:
             return json.load(file)["status"]
 
@@ -88,6 +99,8 @@ class Agent:
             self.process.kill()
         self.process.wait()
         self.process.stderr.close()
+        if self.api:
+            self.api.close()
 
 
 class Connection:
@@ -202,8 +215,11 @@ class Run:
         self.connections.clear()
         self.agent.start()
 
+    def term(self, _):
+        self.agent.ask_to_end()
+
     def stop(self, reason):
-        self.agent.request_stop(reason)
+        self.agent.api.request_stop(reason)
 
     def crowd(self, crowd):
         n, said = crowd
@@ -228,8 +244,8 @@ class Run:
             raise Failure(f"Result: {found}")
 
     def do(self, step):
-        if step.action != "send" and self.name in self.connections:
-            self.connections[self.name].flush()
+        for connection in self.connections.values() if step.action != "send" else ():
+            connection.flush()
         getattr(self, step.action)(step.value)
 
     def close_all(self):
@@ -247,7 +263,8 @@ def allow_descriptors(n=4096):
 def play(program, vector, encoding, slicing, patience=60, seed=0):
     """None, or what was wrong."""
     allow_descriptors()
-    with tempfile.TemporaryDirectory() as directory, Agent(program, directory) as agent:
+    is_to_stop = any(step.action == "stop" for step in vector.steps)
+    with tempfile.TemporaryDirectory() as directory, Agent(program, directory, is_to_stop) as agent:
         run = Run(agent, vector, encoding, slicing, patience, seed)
         try:
             for step in vector.steps_in(encoding):

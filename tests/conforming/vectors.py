@@ -81,7 +81,7 @@ def _step(number, word, rest):
         return Step(number, word, ENCODINGS, read_bytes(rest))
     if word in ("result", "means"):
         return Step(number, word, ENCODINGS, json.loads(rest))
-    if word in ("on", "end", "close", "closed", "kill", "stop"):
+    if word in ("on", "end", "close", "closed", "kill", "term", "stop"):
         return Step(number, word, ENCODINGS, rest)
     raise ValueError(f"{word!r} is no word of these files")
 
