@@ -86,7 +86,7 @@ def _decode(name, data):
         if is_repeated:
             named = _from_wire(kind, value)
             rest = [named[key] for key in named if key != "name"]
-            message.setdefault(field, {})[named.get("name", "")] = rest[0] if rest else None
+            message.setdefault(field, {})[named.get("name", "")] = rest[0] if rest else 0 if kind == "Metric" else None
         else:
             message[field] = _from_wire(kind, value)
     return message

@@ -45,5 +45,5 @@ def test_both_encodings_say_the_same():
             if not vector.name.startswith("error-"):
                 said[encoding] = [message for message, _ in Reader("ClientMessage", encoding).push(data)
                                   if message and "line" not in message]
-        if len(said) == 2 and vector.name not in ("empty-messages", "values-not-finite"):
+        if len(said) == 2 and vector.name not in ("empty-messages", "values-not-finite", "metric-without-value"):
             assert said["json"] == said["proto"], vector.path
