@@ -110,7 +110,7 @@ def _to_wire(number, kind, value):
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
-def _value_field(value):
+def value_field(value):
     """Which member of a Parameter's oneof."""
     return "boolean" if isinstance(value, bool) else "text" if isinstance(value, str) else "number"
 
@@ -124,7 +124,7 @@ def _encode(name, message):
             out += _to_wire(number, kind, message[field])
             continue
         for key, value in message[field].items():
-            member = "value" if kind == "Metric" else _value_field(value)
+            member = "value" if kind == "Metric" else value_field(value)
             out += _to_wire(number, kind, {"name": key} if value is None else {"name": key, member: value})
     return out
 

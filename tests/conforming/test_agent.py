@@ -6,7 +6,7 @@ import re
 import pytest
 
 from conforming import client_role, vectors
-from conforming.messages import PROTO, Reader
+from conforming.messages import PROTO, SCHEMA, Reader, value_field
 
 AGENT = os.environ["EXPERIMENTS_AGENT"]
 VECTORS = vectors.read_all("from-client")
@@ -27,6 +27,37 @@ def test_every_code_of_the_specification_has_a_vector_and_no_other():
     expected = {step.value["rejected"]["code"] for vector in VECTORS for step in vector.steps
                 if step.action == "hear" and "rejected" in step.value}
     assert specified == expected
+
+
+def _fields(name):
+    """Of a message and of all in it: {"Hello.pid", …}."""
+    return {f"{name}.{field}" for _, _, field in SCHEMA[name].values()}.union(
+        *(_fields(kind) for _, kind, _ in SCHEMA[name].values() if kind in SCHEMA))
+
+
+def _used(name, message):
+    kinds = {field: (is_repeated, kind) for is_repeated, kind, field in SCHEMA[name].values()}
+    used = set()
+    for field, value in message.items():
+        is_repeated, kind = kinds[field]
+        used.add(f"{name}.{field}")
+        if is_repeated:
+            used |= {f"{kind}.name"} | {f"{kind}.{'value' if kind == 'Metric' else value_field(item)}" for item in value.values()}
+        elif kind in SCHEMA:
+            used |= _used(kind, value)
+    return used
+
+
+@pytest.mark.parametrize("folder, root", [("from-client", "ClientMessage"), ("from-agent", "AgentMessage")])
+@pytest.mark.parametrize("encoding", vectors.ENCODINGS)
+def test_every_field_is_in_a_vector(folder, root, encoding):
+    used = set()
+    for vector in vectors.read_all(folder):
+        if not vector.name.startswith("error-"):
+            data = b"".join(step.value for step in vector.steps_in(encoding) if step.action == "send")
+            for message, _ in Reader(root, encoding).push(data):
+                used |= _used(root, message) if "line" not in message else set()
+    assert _fields(root) - used == set()
 
 
 def test_every_vector_names_sections_that_there_are():
