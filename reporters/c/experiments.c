@@ -27,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NUMBER_MAX 9007199254740991.0 /* of a message, 2^53 - 1 */
+
 #ifndef EXP_RETRY_MS
 #define EXP_RETRY_MS 1000 /* between two attempts to connect; tests cannot wait so long */
 #endif
@@ -417,20 +419,6 @@ static void scan_string(struct scanner *scanner, char *ret_text, size_t max) {
                 scanner->bad = 1;
 }
 
-static double scan_number(struct scanner *scanner) {
-        double value = 0, scale = 1;
-        int fraction = 0;
-
-        (void)peek(scanner);
-        for (; scanner->at < scanner->end && (*scanner->at == '.' || (*scanner->at >= '0' && *scanner->at <= '9')); scanner->at++) {
-                if (*scanner->at == '.')
-                        fraction = 1;
-                else
-                        value = value * 10 + (*scanner->at - '0'), scale *= fraction ? 10 : 1;
-        }
-        return value / scale;
-}
-
 static void skip_value(struct scanner *scanner);
 
 /* The next member of an object, whose key goes into ret_key; 0: there is none. *first is 1 before the first. */
@@ -478,6 +466,30 @@ static void skip_value(struct scanner *scanner) {
                 while (scanner->at < scanner->end && !strchr(",]} \t\r\n", *scanner->at))
                         scanner->at++;
         scanner->depth--;
+}
+
+/* Near enough: up to 2^53 exact where it has no fraction. What is no number is 0. */
+static double scan_number(struct scanner *scanner) {
+        const char *at;
+        double value = 0, scale = 1;
+        int exponent = 0, is_small = 0;
+
+        (void)peek(scanner);
+        at = scanner->at;
+        skip_value(scanner);
+        for (; at < scanner->at && *at >= '0' && *at <= '9'; at++)
+                value = value * 10 + (*at - '0');
+        if (at < scanner->at && *at == '.')
+                for (at++; at < scanner->at && *at >= '0' && *at <= '9'; at++)
+                        value = value * 10 + (*at - '0'), scale *= 10;
+        if (at + 1 < scanner->at && (*at | 0x20) == 'e') {
+                is_small = *++at == '-';
+                for (at += is_small || *at == '+'; at < scanner->at && *at >= '0' && *at <= '9' && exponent < 1000; at++)
+                        exponent = exponent * 10 + (*at - '0');
+        }
+        for (value /= scale; exponent > 0; exponent--)
+                value = is_small ? value / 10 : value * 10;
+        return value;
 }
 
 /* --- the ring --- */
@@ -701,10 +713,11 @@ static void hear_kept(struct exp_reporter *reporter, struct scanner *scanner, co
 
         while (next_member(scanner, &first, key, sizeof(key))) {
                 if (strcmp(key, number) == 0 && peek(scanner) != 'n') {
-                        uint64_t kept = (uint64_t)scan_number(scanner);
+                        double kept = scan_number(scanner);
 
-                        if (kept > reporter->kept)
-                                reporter->kept = kept;
+                        kept = kept < NUMBER_MAX ? kept : NUMBER_MAX;
+                        if (kept > (double)reporter->kept)
+                                reporter->kept = (uint64_t)kept;
                 } else if (strcmp(key, "stop") == 0 && peek(scanner) == '{') {
                         hear_stop(reporter, scanner);
                 } else {

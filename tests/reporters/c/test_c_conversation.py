@@ -234,10 +234,13 @@ def test_a_stop(drive, fake):
     assert driver.ask("report epoch=1") == 0
     assert driver.ask("flush -1") == 0
     assert driver.ask_text("stop_reason") == ("now|1700000000.250", 0)
-    connection.say(*({"stop": {"reason": str(i)}} for i in range(20)), {"kept": {"number": 2}})
-    assert driver.ask("report epoch=2") == 0
+    connection.socket.sendall(b'{"stop": {"reason": "now", "deadline": 17.5E+8}}\n')
+    assert driver.ask("report epoch=2") == 0 and driver.ask("flush 0") == -110
+    assert driver.ask_text("stop_reason") == ("now|1750000000.000", 0)
+    connection.say(*({"stop": {"reason": str(i)}} for i in range(20)), {"kept": {"number": 3}})
+    assert driver.ask("report epoch=3") == 0
     assert driver.ask("flush -1") == 0
-    assert driver.ask_text("stop_reason") == ("5|1700000000.250", 0)  # it lends at most eight
+    assert driver.ask_text("stop_reason") == ("5|1750000000.000", 0)  # it lends at most eight
     assert driver.ask("should_stop") == 1
 
 
