@@ -238,9 +238,19 @@ static bool says_something(const struct record *report) {
                report->output_path.size_bytes > 0 || report->checkpoint.size_bytes > 0;
 }
 
+/* What else a hello of another version says, and how, that version knows. */
+static bool is_of_another_version(struct message *message) {
+        if (message->kind != MESSAGE_HELLO || message->hello.version == PROTOCOL_VERSION)
+                return false;
+        message->hello = (struct hello){ .version = message->hello.version };
+        return true;
+}
+
 bool decoder_finish(struct decoder *decoder) {
         struct message *message = decoder->message;
 
+        if (is_of_another_version(message))
+                return true;
         if (decoder->has_fault)
                 return false;
         if (message->kind == MESSAGE_HELLO && !is_id(message->hello.client))

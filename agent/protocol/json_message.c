@@ -66,13 +66,12 @@ static bool read_number(struct slice value, double *ret_number) {
                (!is_quoted(value) || !isfinite(*ret_number));
 }
 
-/* Is that key this name? Its escapes mean what they mean anywhere (RFC 8259, 8.3). */
-static bool is_key(struct slice key, struct slice name) {
-        CLEANUP(buffer_release) struct buffer decoded = BUFFER_INIT(NAME_BYTES_MAX);
-
-        if (key.size_bytes <= name.size_bytes || !memchr(key.data, '\\', key.size_bytes))
-                return slice_equal(key, name);
-        return json_decode_text(&decoded, key) == 0 && slice_equal(buffer_slice(&decoded), name);
+/* A key as it is meant, escapes and all (RFC 8259, 8.3); empty when it is longer than any that is known. */
+static struct slice plain_key(struct slice key, struct buffer *room) {
+        if (!memchr(key.data, '\\', key.size_bytes))
+                return key;
+        buffer_clear(room);
+        return json_decode_text(room, key) == 0 ? buffer_slice(room) : (struct slice){ 0 };
 }
 
 /* An escape "\u" that says nothing is two bytes and becomes three: U+FFFD. */
@@ -162,14 +161,16 @@ static bool take_parameters(struct decoder *decoder, struct slice value) {
 
 static bool take_wishes(struct decoder *decoder, struct slice value) {
         struct hello *hello = &decoder->message->hello;
+        CLEANUP(buffer_release) struct buffer room = BUFFER_INIT(NAME_BYTES_MAX);
         struct json_walk walk = json_walk_into(value);
         struct slice key, item;
 
         if (!json_is_object(value))
                 return decoder_reject(decoder, "invalid-value", "hello.wishes", "an object");
         while (json_walk_next(&walk, &key, &item)) {
-                bool *wish = is_key(key, SLICE("noKept")) || is_key(key, SLICE("no_kept")) ? &hello->no_kept :
-                             is_key(key, SLICE("noStop")) || is_key(key, SLICE("no_stop")) ? &hello->no_stop : NULL;
+                struct slice plain = plain_key(key, &room);
+                bool *wish = slice_equal(plain, SLICE("noKept")) || slice_equal(plain, SLICE("no_kept")) ? &hello->no_kept :
+                             slice_equal(plain, SLICE("noStop")) || slice_equal(plain, SLICE("no_stop")) ? &hello->no_stop : NULL;
 
                 if (!wish || is_null(item))
                         continue;
@@ -195,13 +196,20 @@ static bool take_member(struct decoder *decoder, const struct member *member, st
 }
 
 static const struct member *find_member(enum message_kind kind, struct slice key) {
+        CLEANUP(buffer_release) struct buffer room = BUFFER_INIT(NAME_BYTES_MAX);
+        struct slice plain = plain_key(key, &room);
+
         for (size_t i = 0; i < N_MEMBERS; i++)
-                if (members[i].kind == kind && (is_key(key, members[i].camel) || is_key(key, members[i].snake)))
+                if (members[i].kind == kind && (slice_equal(plain, members[i].camel) || slice_equal(plain, members[i].snake)))
                         return &members[i];
         return NULL;
 }
 
-/* The number first: whatever else is wrong, the client is told of which message. */
+static bool is_first(const struct member *member) {
+        return member->type == TYPE_NUMBER && (member->field == FIELD_NUMBER || member->field == FIELD_VERSION);
+}
+
+/* First the number, so that the client is told of which message whatever else is wrong; and the version. */
 static bool take_members(struct decoder *decoder, enum message_kind kind, struct slice object) {
         struct slice key, value;
         bool ok = true;
@@ -210,7 +218,7 @@ static bool take_members(struct decoder *decoder, enum message_kind kind, struct
                 for (struct json_walk walk = json_walk_into(object); ok && json_walk_next(&walk, &key, &value);) {
                         const struct member *member = find_member(kind, key);
 
-                        if (member && !is_null(value) && is_rest == !(member->type == TYPE_NUMBER && member->field == FIELD_NUMBER))
+                        if (member && !is_null(value) && is_rest == !is_first(member))
                                 ok = take_member(decoder, member, value);
                 }
         return ok;
@@ -218,6 +226,7 @@ static bool take_members(struct decoder *decoder, enum message_kind kind, struct
 
 /* Which message is it? With its object. */
 static enum message_kind kind_of(struct slice line, struct slice *ret_object) {
+        CLEANUP(buffer_release) struct buffer room = BUFFER_INIT(NAME_BYTES_MAX);
         struct json_walk walk = json_walk_into(line);
         struct slice key, second_key, second;
 
@@ -225,8 +234,9 @@ static enum message_kind kind_of(struct slice line, struct slice *ret_object) {
                 return MESSAGE_LINE;
         if (json_walk_next(&walk, &second_key, &second))
                 return MESSAGE_LINE;
+        key = plain_key(key, &room);
         for (size_t i = 0; i < N_KINDS; i++)
-                if (is_key(key, kinds[i].name))
+                if (slice_equal(key, kinds[i].name))
                         return kinds[i].kind;
         return MESSAGE_NESTED;
 }

@@ -39,7 +39,7 @@ enum message_kind {
 };
 
 struct hello {
-        uint32_t version;
+        uint32_t version; /* where it is not PROTOCOL_VERSION, nothing else is set */
         struct slice client, program; /* program: empty where it is not told */
         uint32_t pid, rank;           /* pid 0: not told */
         bool no_kept, no_stop;
