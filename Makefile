@@ -119,5 +119,6 @@ bench: packages-test build static
 	@$(PYTHON) tests/cluster/apiserver.py build
 	@$(PYTHON) tests/bench/bench.py
 	@$(PYTHON) tests/bench/bench_costs.py
+	@$(PYTHON) tests/bench/bench_run.py
 	@$(PYTHON) tests/bench/bench_report_c.py
 	@$$(scripts/make-venv tests/bench/report.txt)/bin/python tests/bench/bench_report.py

@@ -19,7 +19,7 @@ import textwrap
 
 import pytest
 
-from harness import AGENT, clean_environment, curve, wait_for_line
+from harness import AGENT, WITHOUT_PRIVILEGES, clean_environment, curve
 
 PYTHON = sys.executable
 NUMBERS = {"TERM": 15, "INT": 2, "HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12}
@@ -164,7 +164,8 @@ def terminal(work):
         terminals.append(Terminal(*command, cwd=work, **more))
         return terminals[-1]
 
-    direct.run = lambda *command, flags=("--to", "results"), **more: direct(AGENT, "run", *flags, "--", *command, **more)
+    direct.run = lambda *command, flags=("--to", "results"), prefix=(), **more: direct(*prefix, AGENT, "run", *flags, "--", *command,
+                                                                                       **more)
     yield direct
     for one in terminals:
         one.close()
@@ -376,17 +377,22 @@ WRITES_AND_COUNTS = """
 """
 
 
+# Where a pipe or terminal cannot be opened once more, as after su(1) to another user: without /proc.
+WITHOUT_PROC = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("prefix", [[], WITHOUT_PROC], ids=["", "without_proc"])
 @pytest.mark.parametrize("kind", ["pipe", "terminal", "socket"])
-def test_what_is_not_read_the_command_waits_for(kind, start, terminal, work):
+def test_what_is_not_read_the_command_waits_for(kind, prefix, start, terminal, work):
     """Meanwhile the agent answers its socket, so that it has had every chance to read on."""
     (work / "count").write_bytes(bytes(8))
     flags, command = ("--to", "results", "--dir", "followed"), script(WRITES_AND_COUNTS, "count")
     ours, theirs = socket.socketpair()
     if kind == "terminal":
-        opened = terminal.run(*command, flags=flags)
+        opened = terminal.run(*command, flags=flags, prefix=prefix)
         process, fd = opened.process, opened.fd
     else:
-        process = start(*command, flags=flags, **({"stdout": theirs} if kind == "socket" else {}))
+        process = start(*command, flags=flags, prefix=prefix, **({"stdout": theirs} if kind == "socket" else {}))
         fd = ours.fileno() if kind == "socket" else process.stdout.fileno()
     theirs.close()
     read = 0
@@ -496,6 +502,26 @@ def test_when_the_agent_is_killed_the_command_learns_it_with_its_next_write(star
     select.select([pidfd], [], [])
     os.close(pidfd)
     assert (work / "told").read_text() == "told"
+
+
+def test_the_same_of_a_terminal_is_an_error_of_it(terminal, work):
+    opened = terminal.run(*script("""
+        import os, select, signal, sys
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # here the agent leads the session; below a shell it does not
+        agent = os.pidfd_open(os.getppid())
+        print("ready", os.getpid(), flush=True)
+        select.select([agent], [], [])
+        try:
+            os.write(1, b"x")
+        except OSError as error:
+            os.write(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT), os.strerror(error.errno).encode())
+    """, "told"))
+    opened.wait_for(b"\n")
+    pidfd = os.pidfd_open(int(opened.output.split()[1]))
+    opened.process.kill()
+    select.select([pidfd], [], [])
+    os.close(pidfd)
+    assert (work / "told").read_text() == "Input/output error"
 
 
 # --- exit status and signals ---
@@ -704,6 +730,19 @@ def test_in_a_pod_whose_job_is_not_named_it_runs_all_the_same(work):
     done = run(work, "true", env=clean_environment({"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"}))
     assert done.returncode == 0
     assert result(work)["status"]["phase"] == "Succeeded"
+
+
+def test_in_a_pod_whose_own_files_cannot_be_written_its_directory_is_elsewhere(start, work):
+    here = work / "readonly"
+    here.mkdir(0o555)
+    (work / "tmp").mkdir(0o777)
+    command = script("import os; print(os.environ['EXPERIMENTS_DIR'], os.environ['EXPERIMENTS_SOCKET'])")
+    flags = ("--server", "http://127.0.0.1:1", "--job", "j", "--grace", "10ms")
+    done = subprocess.run([*WITHOUT_PRIVILEGES, AGENT, "run", *flags, "--", *command], cwd=here, capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, env=clean_environment({"TMPDIR": str(work / "tmp")}))
+    assert done.returncode == 0, done.stderr
+    directory, socket_path = done.stdout.split()
+    assert pathlib.Path(directory).parent == work / "tmp" and socket_path == f"{directory}/agent.sock"
 
 
 # --- use ---
