@@ -118,6 +118,7 @@ test-trainers: packages-test build
 bench: packages-test build static
 	@$(PYTHON) tests/cluster/apiserver.py build
 	@$(PYTHON) tests/bench/bench.py
+	@$(PYTHON) tests/bench/bench_socket.py
 	@$(PYTHON) tests/bench/bench_costs.py
 	@$(PYTHON) tests/bench/bench_run.py
 	@$(PYTHON) tests/bench/bench_report_c.py
