@@ -81,6 +81,9 @@ class Connection:
 
     def put(self, kind: str, fields: str) -> None:
         """Numbers a message and takes it, to be sent by work(): fields is JSON behind '"number":N'."""
+        if self.refused and self.reached:
+            self.dropped += 1
+            return
         self._waiting.append(self._line(kind, fields))
         if self._n_bytes > self.buffer_bytes:
             self._make_room()
@@ -115,7 +118,7 @@ class Connection:
         poll.poll(max(1, int(seconds * 1000)))
 
     def take_all(self) -> List[bytes]:
-        """Gives away all messages, where the agent was never reached."""
+        """Gives away all messages, where no agent will take them."""
         lines = list(self._waiting)
         self._waiting.clear()
         self._first, self._n_bytes = self._next, 0
@@ -298,5 +301,7 @@ class Connection:
         if code == "version-not-spoken":
             self.refused = True
             self._disconnect()
+            self.dropped += len(self._waiting)
+            self.take_all()
         elif code == "client-id-taken":
             self._disconnect()

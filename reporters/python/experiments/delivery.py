@@ -80,9 +80,9 @@ class Delivery:
         end = _now() + seconds
         while not self._is_done():
             left = end - _now()
-            if left <= 0:
-                return False
             connection = self._connection
+            if left <= 0 or (connection is not None and connection.refused):
+                return False
             if self._inbox or connection is None:  # another thread has the lock, or this one does below a signal handler
                 time.sleep(min(left, 0.005))
             else:
@@ -121,7 +121,8 @@ class Delivery:
                 self._work(read=True)
             finally:
                 self._lock.release()
-        return not self._inbox and (self._connection is None or len(self._connection) == 0)
+        connection = self._connection
+        return not self._inbox and (connection is None or len(connection) == 0 and not connection.refused)
 
     def _work(self, read: bool = False) -> None:
         if not self._found:

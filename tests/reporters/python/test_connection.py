@@ -1,13 +1,17 @@
 """The conversation with the agent, which the tests play: what is sent, kept, sent again and dropped."""
 
 import os
+import pathlib
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
+from agent.harness import clean_environment
 from experiments import Reporter, connection
 
 FULL = 300_000  # bytes, more than a socket holds that nobody reads
@@ -358,3 +362,20 @@ def test_a_socket_whose_backlog_is_full_is_not_waited_for(here, clock):
         for reporter in others:
             reporter.report(epoch=1)
         assert not others[-1]._delivery._connection.reached
+
+
+def test_what_an_agent_of_another_version_will_not_take_is_dropped_and_not_waited_for(listener, reporter):
+    reporter.report(epoch=1)
+    listener.accept().hear(2)
+    listener.say({"rejected": {"code": "version-not-spoken"}})
+    assert not reporter.flush(60)
+    reporter.report(epoch=2)
+    assert reporter.dropped() == 2 and not reporter.flush(60)
+
+
+def test_it_keeps_to_the_protocol():
+    """What a client's author runs, on ours."""
+    here = pathlib.Path(__file__).resolve().parent
+    done = subprocess.run([sys.executable, here.parents[1] / "conformance", sys.executable, here / "conforming.py"],
+                          capture_output=True, text=True, env=clean_environment({"PYTHONPATH": str(here.parents[2] / "reporters/python")}))
+    assert done.returncode == 0, done.stdout + done.stderr
