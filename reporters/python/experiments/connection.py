@@ -113,9 +113,12 @@ class Connection:
         if self._socket is None:
             time.sleep(max(0.0, min(seconds, self._retry_at - _now())))
             return
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent or self._waiting else 0))
-        poll.poll(max(1, int(seconds * 1000)))
+        try:
+            poll = select.poll()
+            poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent or self._waiting else 0))
+            poll.poll(max(1, int(seconds * 1000)))
+        except (OSError, ValueError):  # another thread closed it
+            pass
 
     def take_all(self) -> List[bytes]:
         """Gives away all messages, where no agent will take them."""
@@ -162,14 +165,16 @@ class Connection:
         if self.refused or now < self._retry_at or not hasattr(socket, "AF_UNIX"):
             return False
         self._retry_at = now + RETRY_SECONDS
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection = None
         try:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             connection.setblocking(False)
             connection.connect(self.path)
             # As much as may be: each short message takes the kernel some 800 bytes.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         except OSError:  # none is there, or it is busy
-            connection.close()
+            if connection is not None:
+                connection.close()
             return False
         self._socket = connection
         self.reached = True
@@ -213,6 +218,8 @@ class Connection:
         except BlockingIOError:
             n = 0
         except OSError as error:
+            if error.errno in (errno.EPIPE, errno.ECONNRESET):
+                self._read()  # what was acknowledged before the agent went is not sent again
             self._fail(error)
             return False
         except BaseException:

@@ -81,9 +81,9 @@ class Delivery:
         while not self._is_done():
             left = end - _now()
             connection = self._connection
-            if left <= 0 or (connection is not None and connection.refused):
+            if left <= 0 or (connection is not None and connection.refused and self._file is None):
                 return False
-            if self._inbox or connection is None:  # another thread has the lock, or this one does below a signal handler
+            if self._lock.locked() or connection is None:  # by another thread, or by this one below a signal handler
                 time.sleep(min(left, 0.005))
             else:
                 connection.wait(left)
@@ -93,10 +93,14 @@ class Delivery:
         """At the end: an agent that never came will find a file."""
         self._file_at = 0.0
 
-    def close(self) -> None:
-        """Of a child of fork, too: the parent's connection goes on."""
+    def hang_up(self) -> None:
+        """At the end; whoever reports still is heard."""
         if self._connection is not None:
             self._connection.close()
+
+    def abandon(self) -> None:
+        """In a child of fork: the parent goes on with both."""
+        self.hang_up()
         if self._file is not None:
             self._file.close()
 
@@ -122,22 +126,24 @@ class Delivery:
             finally:
                 self._lock.release()
         connection = self._connection
-        return not self._inbox and (connection is None or len(connection) == 0 and not connection.refused)
+        return not self._inbox and (connection is None or self._file is not None
+                                    or (len(connection) == 0 and not connection.refused))
 
     def _work(self, read: bool = False) -> None:
         if not self._found:
             self._find()
+        inbox = self._inbox
+        if self.silent:
+            inbox.clear()
         connection = self._connection
         if connection is None:
-            self._inbox.clear()
             return
-        inbox = self._inbox
         if self._file is None:
             while inbox:
                 connection.put(*inbox.popleft())
             connection.work(read)
             if connection.reached:
-                self._direct = connection
+                self._direct = None if self.silent else connection
             elif _now() >= self._file_at:
                 self._turn_to_file(connection)
         if self._file is not None:
@@ -157,8 +163,6 @@ class Delivery:
         self._connection = Connection(place.socket, self.rank, buffer_bytes)
         self._directory = place.directory
         self._file_at = _now() + MOMENT_SECONDS
-        if self.silent:
-            self._inbox.clear()
 
     def _turn_to_file(self, connection: Connection) -> None:
         if self._directory is None or self.silent:

@@ -182,10 +182,10 @@ class Reporter:
         delivery.give_up_waiting()
         if self._reported and not delivery.flush(EXIT_SECONDS):
             notice("lost", f"{delivery.n_waiting} messages are not acknowledged by the agent at the end")
-        delivery.close()
+        delivery.hang_up()
 
     def _forked(self) -> None:
-        self._delivery.close()
+        self._delivery.abandon()
         self._delivery = self._new_delivery()
         self._reported = self._ended = False
 

@@ -215,11 +215,14 @@ def test_only_rank_0_reports_unless_told(start, train, variables, expected):
     err, out = train("""
         import experiments
         experiments.report(epoch=1, loss=0)
+        experiments.report(epoch=1, loss=0)
+        experiments.parameters({"lr": 1})
         print(experiments.flush(60), experiments.should_stop())
     """, **variables).end()
     assert (err, out) == ("", "True False\n")
     status = agent.stop()
     assert (status or {"values": {}})["values"] == expected
+    assert ("job_parameters" in (status or {})) == bool(expected)
 
 
 def test_a_rank_that_is_named_reports(start, train):

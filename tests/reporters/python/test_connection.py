@@ -99,6 +99,19 @@ def test_what_is_acknowledged_is_forgotten_and_the_rest_sent_again_with_the_same
     assert reporter.dropped() == reporter.unconfirmed() == 0
 
 
+def test_acknowledgements_that_were_not_read_count_when_the_agent_goes(listener, reporter, clock):
+    for epoch in range(5):
+        reporter.report(epoch=epoch)
+    listener.accept().hear(6)
+    listener.welcome()
+    listener.kept(3)
+    listener.hang_up()
+    reporter.report(epoch=5)
+    clock.now += 1
+    reporter.report(epoch=6)
+    assert numbers(listener.accept().hear(5)[1:]) == [4, 5, 6, 7]
+
+
 def test_the_welcome_acknowledges_what_an_earlier_connection_brought(listener, reporter, clock):
     for epoch in range(3):
         reporter.report(epoch=epoch)
@@ -300,6 +313,17 @@ def test_a_path_that_fits_in_no_socket_address_is_told(caplog):
     reporter.report(epoch=1)
     assert "108 bytes" in caplog.text and "107" in caplog.text
     assert not reporter.should_stop() and not reporter.flush(0)
+
+
+def test_a_path_that_does_not_fit_leaves_the_metrics_file(here, clock, monkeypatch):
+    directory = here / ("x" * 100)
+    directory.mkdir()
+    monkeypatch.setenv("EXPERIMENTS_DIR", str(directory))
+    reporter = Reporter()
+    reporter.report(epoch=1)
+    clock.now += 10
+    reporter.report(epoch=2)
+    assert reporter.flush(0) and len((directory / "reported.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_mistake_of_ours_is_not_the_trainings(reporter, monkeypatch, caplog):
