@@ -10,7 +10,7 @@ BUILD_PACKAGES = gcc make cmake ninja-build pkg-config libcurl4-openssl-dev|libc
 STATIC_PACKAGES = $(BUILD_PACKAGES) libssl-dev dpkg-dev
 DEMO_PACKAGES = $(BUILD_PACKAGES) python3 python3-venv
 TEST_PACKAGES = $(DEMO_PACKAGES) g++ locales clang libclang-rt-dev|libclang-rt-14-dev libcmocka-dev openssl strace e2fsprogs \
-	man-db socat perl ruby nodejs
+	man-db socat perl ruby nodejs rustc default-jdk-headless|openjdk-17-jdk-headless|openjdk-21-jdk-headless
 VENV = $$(scripts/make-venv)
 PYTHON = $(VENV)/bin/python
 # Tests train with the frameworks that are small, too.
