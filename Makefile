@@ -110,7 +110,8 @@ fuzz: packages-test
 test-trainers: packages-test build
 	@python=$$(scripts/make-venv $(TRAINERS))/bin/python && \
 	EXPERIMENTS_AGENT=$(CURDIR)/build/release/agent/experiments-agent EXPERIMENTS_REPORT=$(CURDIR)/docs/trainers.md \
-		PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $$python -m pytest -q -p no:cacheprovider tests/trainers/test_trainers.py; \
+		PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $$python -m pytest -q -p no:cacheprovider tests/trainers/test_trainers.py \
+		tests/reporters/test_adapters.py; \
 		status=$$?; sed -n '/<!-- runs -->/,/<!-- .runs -->/p' docs/trainers.md; exit $$status
 
 # --- bench ---

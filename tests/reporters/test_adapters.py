@@ -1,7 +1,7 @@
 """The adapters of the Python reporter: the real framework, and what the agent publishes is the framework's own history.
 
-Each of adapters/ trains for seconds and leaves that history (adapters/told.py). They need tests/trainers/small.txt; none
-is left out when its framework is missing."""
+Each of adapters/ trains for seconds and leaves that history (adapters/told.py). Small ones need tests/trainers/small.txt,
+large ones all of make test-trainers; -k chooses, and none is left out when its framework is missing."""
 
 import json
 import os
@@ -22,6 +22,7 @@ REPORTER = HERE.parent.parent / "reporters/python"
 # {driver: x of the last report after a stop was requested at the report with x 2}
 SMALL = {"keras_fit": 2, "xgboost_train": 2, "xgboost_cv": 2, "xgboost_classifier": 2, "lightgbm_train": 2, "lightgbm_cv": 2,
          "sklearn_mlp": 2, "sklearn_sgd": 2, "optuna_study": 2, "optuna_objectives": 2, "optuna_trial": 2}
+LARGE = {"lightning_fit": 2, "transformers_trainer": 2.25, "fastai_learner": 2, "ignite_engine": 3}
 ONLY_CURVES = ["lightgbm_early_stopping"]
 
 
@@ -56,7 +57,7 @@ def published(status):
             for column in status["metrics"]}
 
 
-@pytest.mark.parametrize("driver", parameters(("small", [*SMALL, *ONLY_CURVES])))
+@pytest.mark.parametrize("driver", parameters(("small", [*SMALL, *ONLY_CURVES]), ("large", LARGE)))
 def test_the_result_is_the_history(driver, work):
     agent = Agent(work.parent, "--verbose")
     try:
@@ -117,7 +118,7 @@ class ScriptedAgent(threading.Thread):
         self.listener.close()
 
 
-@pytest.mark.parametrize("driver, last", parameters(("small", SMALL.items())))
+@pytest.mark.parametrize("driver, last", parameters(("small", SMALL.items()), ("large", LARGE.items())))
 def test_a_stop_ends_the_training(driver, last, work):
     agent = ScriptedAgent(work / "agent.sock", 2)
     truth = train(driver, work, 1000, agent.path, EXPERIMENTS_TEST_WAIT="1")
@@ -129,7 +130,7 @@ def test_a_stop_ends_the_training(driver, last, work):
     assert checkpoints[-1:] == [truth["status"]["checkpoint"]["path"] for _ in checkpoints[-1:]]
 
 
-@pytest.mark.parametrize("driver", parameters(("small", SMALL)))
+@pytest.mark.parametrize("driver", parameters(("small", SMALL), ("large", LARGE)))
 def test_a_stop_in_an_epoch_does_not_wait_for_its_end(driver, work):
     """It was requested before the training: one batch is trained on, or one round or trial."""
     agent = ScriptedAgent(work / "agent.sock", -1)
@@ -139,8 +140,12 @@ def test_a_stop_in_an_epoch_does_not_wait_for_its_end(driver, work):
     assert truth["n_batches"] in (None, 1)
 
 
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+
+
 @pytest.mark.parametrize("driver, launcher", parameters(
-    ("small", [("xgboost_workers", [])])))
+    ("small", [("xgboost_workers", [])]),
+    ("large", [(driver, TORCHRUN) for driver in ("lightning_fit", "transformers_trainer", "ignite_engine")])))
 def test_a_stop_of_one_process_is_one_of_all(driver, launcher, work):
     """Otherwise those that go on wait for the one that ended, and it for them."""
     agent = ScriptedAgent(work / "agent.sock", 2)
