@@ -154,11 +154,11 @@ static struct slice name_at(const struct decoder *decoder, size_t i) {
 static size_t place_of(struct decoder *decoder, struct slice name) {
         uint32_t at = hash_name(decoder, name);
 
-        for (; decoder->places[at]; at = (at + 1) & (PLACES - 1))
-                if (slice_equal(name_at(decoder, decoder->places[at] - 1u), name))
-                        return decoder->places[at] - 1u;
+        for (; decoder->places[at].turn == decoder->turn; at = (at + 1) & (PLACES - 1))
+                if (slice_equal(name_at(decoder, decoder->places[at].i), name))
+                        return decoder->places[at].i;
         if (decoder->n < MESSAGE_METRICS_MAX)
-                decoder->places[at] = (uint16_t)(decoder->n + 1);
+                decoder->places[at] = (struct place){ decoder->turn, (uint16_t)decoder->n };
         return decoder->n;
 }
 
@@ -205,9 +205,11 @@ bool decoder_add_parameter(struct decoder *decoder, const struct parameter *para
 }
 
 void decoder_clear_names(struct decoder *decoder) {
-        if (decoder->n > 0)
-                memset(decoder->places, 0, PLACES * sizeof(*decoder->places));
         decoder->n = 0;
+        if (++decoder->turn > 0)
+                return;
+        memset(decoder->places, 0, PLACES * sizeof(*decoder->places));
+        decoder->turn = 1;
 }
 
 /* --- the message as a whole --- */

@@ -12,11 +12,17 @@ enum field {
         FIELD_EXIT_STATUS, FIELD_END_MESSAGE,
 };
 
+/* Where a name of the list is that is filled. */
+struct place {
+        uint16_t turn, i;
+};
+
 struct decoder {
         struct metric *metrics;       /* MESSAGE_METRICS_MAX of them; owned */
         struct parameter *parameters; /* the same; owned; NULL: none came yet */
         size_t n;                     /* of the one that is filled */
-        uint16_t *places;             /* by the hash of a name: its place + 1 */
+        struct place *places;         /* by the hash of a name; owned */
+        uint16_t turn;                /* places of earlier ones are free */
         uint32_t hash_start;
         struct buffer texts;          /* decoded; never moved while a message is put together */
         /* Of the message that is under way. */

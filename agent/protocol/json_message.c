@@ -89,18 +89,25 @@ static struct slice decode(struct decoder *decoder, struct slice raw) {
         return (struct slice){ decoder->texts.data + before, decoder->texts.size_bytes - before };
 }
 
-static bool take_number(struct decoder *decoder, enum field field, struct slice value, const char *name) {
-        double number;
+static bool reject_type(struct decoder *decoder, const struct member *member, const char *expected) {
+        char name[NAME_BYTES_MAX];
 
-        return read_number(value, &number) ? decoder_set_number(decoder, field, number)
-                                           : decoder_reject(decoder, "invalid-value", name, "a number");
+        (void)snprintf(name, sizeof(name), "%s.%s", kinds[member->kind - MESSAGE_HELLO].name.data, member->camel.data);
+        return decoder_reject(decoder, "invalid-value", name, expected);
 }
 
-static bool take_text(struct decoder *decoder, enum field field, struct slice value, const char *name) {
+static bool take_number(struct decoder *decoder, const struct member *member, struct slice value) {
+        double number;
+
+        return read_number(value, &number) ? decoder_set_number(decoder, member->field, number)
+                                           : reject_type(decoder, member, "a number");
+}
+
+static bool take_text(struct decoder *decoder, const struct member *member, struct slice value) {
         struct slice raw;
 
-        return is_quoted(value) && json_text(value, &raw) ? decoder_set_text(decoder, field, decode(decoder, raw))
-                                                          : decoder_reject(decoder, "invalid-value", name, "a string");
+        return is_quoted(value) && json_text(value, &raw) ? decoder_set_text(decoder, member->field, decode(decoder, raw))
+                                                          : reject_type(decoder, member, "a string");
 }
 
 static bool take_metrics(struct decoder *decoder, struct slice value) {
@@ -182,17 +189,18 @@ static bool take_wishes(struct decoder *decoder, struct slice value) {
 }
 
 static bool take_member(struct decoder *decoder, const struct member *member, struct slice value) {
-        char name[NAME_BYTES_MAX];
-
-        (void)snprintf(name, sizeof(name), "%s.%s", kinds[member->kind - MESSAGE_HELLO].name.data, member->camel.data);
         switch (member->type) {
-        case TYPE_NUMBER: return take_number(decoder, member->field, value, name);
-        case TYPE_TEXT: return take_text(decoder, member->field, value, name);
+        case TYPE_NUMBER: return take_number(decoder, member, value);
+        case TYPE_TEXT: return take_text(decoder, member, value);
         case TYPE_METRICS: return take_metrics(decoder, value);
         case TYPE_PARAMETERS: return take_parameters(decoder, value);
         case TYPE_WISHES: return take_wishes(decoder, value);
         }
         return true;
+}
+
+static bool is_told_anyhow(const struct member *member) {
+        return member->type == TYPE_NUMBER && (member->field == FIELD_NUMBER || member->field == FIELD_VERSION);
 }
 
 static const struct member *find_member(enum message_kind kind, struct slice key) {
@@ -205,23 +213,21 @@ static const struct member *find_member(enum message_kind kind, struct slice key
         return NULL;
 }
 
-static bool is_first(const struct member *member) {
-        return member->type == TYPE_NUMBER && (member->field == FIELD_NUMBER || member->field == FIELD_VERSION);
-}
-
-/* First the number, so that the client is told of which message whatever else is wrong; and the version. */
-static bool take_members(struct decoder *decoder, enum message_kind kind, struct slice object) {
+/* Whatever is wrong, the client is told of which message, and which version is spoken: behind a fault these alone are
+ * looked for. */
+static void take_members(struct decoder *decoder, enum message_kind kind, struct slice object) {
+        struct json_walk walk = json_walk_into(object);
         struct slice key, value;
         bool ok = true;
 
-        for (int is_rest = 0; is_rest < 2; is_rest++)
-                for (struct json_walk walk = json_walk_into(object); ok && json_walk_next(&walk, &key, &value);) {
-                        const struct member *member = find_member(kind, key);
+        while (json_walk_next(&walk, &key, &value)) {
+                const struct member *member = find_member(kind, key);
 
-                        if (member && !is_null(value) && is_rest == !is_first(member))
-                                ok = take_member(decoder, member, value);
-                }
-        return ok;
+                if (member && !is_null(value) && (ok || is_told_anyhow(member)))
+                        ok = take_member(decoder, member, value) && ok;
+        }
+        if (!ok)
+                decoder->fault->number = decoder->message->number;
 }
 
 /* Which message is it? With its object. */
@@ -263,6 +269,6 @@ int json_message_take(struct decoder *decoder, struct slice line, struct message
         kind = kind_of(line, &object);
         r = decoder_start(decoder, kind, memchr(line.data, '\\', line.size_bytes) ? decoded_bytes_max(line) : 0, message, fault);
         if (r == 0 && kind < MESSAGE_LINE)
-                (void)take_members(decoder, kind, object);
+                take_members(decoder, kind, object);
         return r;
 }
