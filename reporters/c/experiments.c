@@ -728,8 +728,7 @@ static void hear_kept(struct exp_reporter *reporter, struct scanner *scanner, co
 
 static void take_rejection(struct exp_reporter *reporter, const char *code, const char *message) {
         if (strcmp(code, "client-id-taken") == 0) {
-                reporter->id[0] = '\0';
-                disconnect(reporter);
+                disconnect(reporter); /* and tries again: what was sent under this id could count twice under another */
                 return;
         }
         if (strcmp(code, "hello-expected") == 0)

@@ -286,16 +286,16 @@ def test_a_rejection_is_told_once(drive, fake):
 
 
 def test_another_process_has_the_id(drive, fake):
+    """It may be this one's own connection that is lost; under another id what was sent could count twice."""
     driver = drive(QUICK)
     assert driver.ask("report epoch=1") == 0
     first = fake.accept()
-    taken = first.hear()["hello"]["client"]
+    hello = first.hear_line()
     report = first.hear_line()
     driver.send("flush -1")
     first.say({"rejected": {"code": "client-id-taken"}}, {"rejected": {"number": 1, "code": "hello-expected"}})
     second = fake.accept()
-    assert second.hear()["hello"]["client"] != taken
-    assert second.hear_line() == report
+    assert (second.hear_line(), second.hear_line()) == (hello, report)
     second.keep(1)
     assert driver.receive() == "0"
     assert driver.ask_text("rejected") == ("", 0)
