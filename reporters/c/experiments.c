@@ -971,6 +971,10 @@ static void find_socket(struct exp_reporter *reporter, const char *path) {
 
         if (!path)
                 path = environment("EXPERIMENTS_SOCKET");
+        if (path && strcmp(path, "none") == 0) {
+                reporter->off = 1;
+                return;
+        }
         reporter->named = path != NULL;
         if (path)
                 n = snprintf(reporter->path, sizeof(reporter->path), "%s", path);

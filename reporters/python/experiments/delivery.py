@@ -157,8 +157,9 @@ class Delivery:
         self._found = True
         self.silent = place.socket is None or (self.rank > 0 and rank is None and not process.every_rank_reports())
         if place.socket is None:
-            notice("nowhere", "nothing is reported: EXPERIMENTS_SOCKET is not set, and there is no directory "
-                              + process.directory())
+            if not process.is_switched_off():
+                notice("nowhere", "nothing is reported: EXPERIMENTS_SOCKET is not set, and there is no directory "
+                                  + process.directory())
             return
         self._connection = Connection(place.socket, self.rank, buffer_bytes)
         self._directory = place.directory

@@ -9,8 +9,9 @@ from typing import NamedTuple, Optional
 DIRECTORY = "/experiments"
 SOCKET = "agent.sock"
 
-# Of torchrun, Slurm, Open MPI, MPICH and Intel MPI. Lightning's launcher sets LOCAL_RANK alone.
-RANKS = ("RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "LOCAL_RANK")
+# Of torchrun, Open MPI, MPICH and Intel MPI, Slurm. What mpirun starts in a batch script inherits the script's own of
+# Slurm, which is 0. Lightning's launcher sets LOCAL_RANK alone.
+RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "LOCAL_RANK")
 
 
 class Place(NamedTuple):
@@ -24,11 +25,17 @@ def directory() -> str:
     return os.environ.get("EXPERIMENTS_DIR") or DIRECTORY
 
 
+def is_switched_off() -> bool:
+    return os.environ.get("EXPERIMENTS_SOCKET") == "none"
+
+
 def find_place(socket: Optional[str] = None) -> Place:
     """The environment's, unless a socket is named."""
     if socket:
         return Place(socket, None)
     there = directory() if os.path.isdir(directory()) else None
+    if is_switched_off():
+        return Place(None, None)
     path = os.environ.get("EXPERIMENTS_SOCKET")
     return Place(path or (os.path.join(there, SOCKET) if there else None), there)
 

@@ -371,6 +371,12 @@ def test_without_an_agent_and_its_directory_it_says_so_once(drive, short):
     assert driver.end() == f"experiments: no agent at {short}/none/agent.sock: nothing is reported\n"
 
 
+def test_where_the_socket_is_none_nothing_is_reported(drive):
+    driver = drive(EXPERIMENTS_SOCKET="none")
+    assert driver.ask("report epoch=1") == 0 and driver.ask("dropped") == 0
+    assert driver.end() == ""
+
+
 def test_where_the_directory_is_an_agent_may_come(drive, short):
     driver = drive()
     assert driver.ask("many 1 40000") < 40000 and driver.ask("dropped") > 0

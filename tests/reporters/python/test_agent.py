@@ -206,6 +206,7 @@ if __name__ == "__main__":
     ({"LOCAL_RANK": "1"}, {}),
     ({"SLURM_PROCID": "3"}, {}),
     ({"OMPI_COMM_WORLD_RANK": "1"}, {}),
+    ({"OMPI_COMM_WORLD_RANK": "1", "SLURM_PROCID": "0"}, {}),  # mpirun in a batch script
     ({"PMI_RANK": "1"}, {}),
     ({"PMI_RANK": "none"}, {"loss": 0}),
     ({"RANK": "3", "EXPERIMENTS_RANKS": "all"}, {"rank3/loss": 0}),
@@ -278,6 +279,15 @@ def test_no_agent_and_no_directory(train):
     """, directory="/nowhere").end()
     assert out == "False None True 0\n"
     assert err == "experiments: nothing is reported: EXPERIMENTS_SOCKET is not set, and there is no directory /nowhere\n"
+
+
+def test_where_the_socket_is_none_nothing_is_reported(start, train, here):
+    agent = start()
+    err, out = train("import experiments\nexperiments.report(epoch=1, loss=1)\nprint(experiments.flush(60))",
+                     EXPERIMENTS_SOCKET="none").end()
+    assert (err, out) == ("", "True\n")
+    assert (agent.stop() or {"values": {}})["values"] == {}
+    assert not (here / "experiments/reported.jsonl").exists()
 
 
 def test_a_directory_without_an_agent_gets_the_metrics_file(start, train, here):
