@@ -23,7 +23,7 @@ REPORTER = HERE.parent.parent / "reporters/python"
 SMALL = {"keras_fit": 2, "xgboost_train": 2, "xgboost_cv": 2, "xgboost_classifier": 2, "lightgbm_train": 2, "lightgbm_cv": 2,
          "sklearn_mlp": 2, "sklearn_sgd": 2, "optuna_study": 2, "optuna_objectives": 2, "optuna_trial": 2}
 LARGE = {"lightning_fit": 2, "transformers_trainer": 2.25, "fastai_learner": 2, "ignite_engine": 3}
-ONLY_CURVES = ["lightgbm_early_stopping"]
+ONLY_CURVES = ["lightgbm_early_stopping", "optuna_pruned"]
 
 
 def parameters(*sets):
