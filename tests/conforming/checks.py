@@ -369,6 +369,26 @@ def turned_away(trial):
     trial.finish(peer)
 
 
+@check(NUMBERS)
+def id_taken(trial):
+    """tries again when its id is taken, under the same one while something that it sent is not acknowledged"""
+    trial.listen()
+    trial.feed(lines(3), end=True)
+    peer = trial.accept()
+    peer.greet()
+    peer.take(3)
+    peer.close()
+    peer = trial.accept()
+    peer.hear_hello()
+    peer.say({"rejected": {"code": "client-id-taken", "message": "hello.client: expected an id of its own"}})
+    while peer.hear() is not None:  # what was on its way
+        pass
+    peer.close()
+    peer = trial.accept()
+    peer.greet()
+    trial.finish(peer)
+
+
 @check("Versions")
 def version_not_spoken(trial):
     """keeps quiet when its version is not spoken; the training goes on, and its end does not wait"""

@@ -64,7 +64,7 @@ class Client:
 
     def begin(self):
         """The connection is new: all that is not acknowledged is sent on it, when the welcome says what that is."""
-        self.out, self.sent, self.has_welcome = self.hello(), 0, False
+        self.out, self.sent, self.has_welcome, self.is_taken = self.hello(), 0, False, False
         self.reader = Reader("AgentMessage", self.encoding)
 
     def disconnect(self):
@@ -86,6 +86,7 @@ class Client:
             self.forget(message["kept"].get("number", 0))
         elif "rejected" in message:
             self.is_refused = message["rejected"].get("code") == "version-not-spoken"
+            self.is_taken = message["rejected"].get("code") == "client-id-taken"
         stop = message.get("stop", message.get("welcome", {}).get("stop"))
         if stop is not None:
             print(f"stop: {stop.get('reason', '')}", flush=True)
@@ -101,7 +102,7 @@ class Client:
             self.reader.encoding = "json"  # it is turned away
         for message, _ in self.reader.push(data):
             self.hear(message)
-        if not data or self.is_refused:
+        if not data or self.is_refused or self.is_taken:
             self.disconnect()
 
     def write(self):

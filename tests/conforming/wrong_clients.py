@@ -237,6 +237,15 @@ class DiesOfRejected(Client):
         super().hear(message)
 
 
+class TakesAnotherIdWhenItsOwnIsTaken(Client):
+    """id-taken"""
+
+    def hear(self, message):
+        super().hear(message)
+        if self.is_taken:
+            self.id = secrets.token_hex(8)
+
+
 class WaitsForAVersion(Client):
     """version-not-spoken"""
 
