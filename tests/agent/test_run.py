@@ -377,11 +377,12 @@ WRITES_AND_COUNTS = """
 """
 
 
-# Where a pipe or terminal cannot be opened once more, as after su(1) to another user: without /proc.
-WITHOUT_PROC = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+# A pipe or terminal cannot be opened once more, as after su(1) to another user: /proc/self/fd is empty.
+WITHOUT_REOPENING = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+                     'mount -t tmpfs none /proc/$$/fd && exec "$@"', "sh"]
 
 
-@pytest.mark.parametrize("prefix", [[], WITHOUT_PROC], ids=["", "without_proc"])
+@pytest.mark.parametrize("prefix", [[], WITHOUT_REOPENING], ids=["", "without_reopening"])
 @pytest.mark.parametrize("kind", ["pipe", "terminal", "socket"])
 def test_what_is_not_read_the_command_waits_for(kind, prefix, start, terminal, work):
     """Meanwhile the agent answers its socket, so that it has had every chance to read on."""
