@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +20,7 @@
 enum {
         CHUNK_BYTES = 64 * 1024,
         REST_BYTES_MAX = 1024 * 1024, /* of a pipe or pty at the end: F_SETPIPE_SZ allows that much (pipe(7)) */
-        CAREFUL_BYTES = 256,          /* a tty that is ready takes so many (n_tty.c, WAKEUP_CHARS), a pipe a page */
+        TTY_BYTES = 256,              /* that one that is ready takes (Linux, n_tty.c, WAKEUP_CHARS); a pipe takes PIPE_BUF */
 };
 
 /* How our output is written to without ever waiting in a system call. O_NONBLOCK belongs to the open file, which
@@ -37,6 +39,7 @@ struct relay {
         int from, to;                    /* -1: closed */
         bool to_is_ours;                 /* opened by us */
         enum way way;
+        size_t careful_bytes;            /* of WAY_CAREFUL: at a time */
         struct loop_fd *from_source;
         struct loop_fd *to_source;       /* NULL: never waits */
         bool has_output, is_finishing, is_done;
@@ -59,6 +62,7 @@ static void choose_way(struct relay *relay) {
                 relay->way = WAY_SOCKET;
         if (!S_ISFIFO(status.st_mode) && !isatty(relay->to))
                 return;
+        relay->careful_bytes = S_ISFIFO(status.st_mode) ? PIPE_BUF : TTY_BYTES;
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", relay->to);
         relay->to = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         relay->to_is_ours = relay->to >= 0;
@@ -67,10 +71,20 @@ static void choose_way(struct relay *relay) {
                 relay->to = relay->config.fd;
 }
 
+static ssize_t write_carefully(const struct relay *relay, const char *bytes, size_t size) {
+        struct pollfd ready = { .fd = relay->to, .events = POLLOUT };
+
+        if (poll(&ready, 1, 0) == 0) {
+                errno = EAGAIN;
+                return -1;
+        }
+        return write(relay->to, bytes, size > relay->careful_bytes ? relay->careful_bytes : size);
+}
+
 static ssize_t write_some(const struct relay *relay, const char *bytes, size_t size) {
         if (relay->way == WAY_SOCKET)
                 return send(relay->to, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-        return write(relay->to, bytes, relay->way == WAY_CAREFUL && size > CAREFUL_BYTES ? CAREFUL_BYTES : size);
+        return relay->way == WAY_CAREFUL ? write_carefully(relay, bytes, size) : write(relay->to, bytes, size);
 }
 
 /* --- ends --- */
@@ -145,8 +159,6 @@ static void pass_on(struct relay *relay) {
                         return;
                 }
                 relay->start += (size_t)n;
-                if (relay->way == WAY_CAREFUL && relay->start < relay->end)
-                        return;
         }
         relay->start = relay->end = 0;
 }
