@@ -9,17 +9,20 @@ import java.util.regex.*;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 class Client {
-    static final Pattern MEMBER = Pattern.compile("\"((?:[^\"\\\\]|\\\\.)*)\"\\s*:\\s*(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s{\\[,}]*)");
+    static final String TEXT = "\"(?:[^\"\\\\]|\\\\.)*\"";
+    static final Pattern PART = Pattern.compile("[{\\[]|[}\\]]|(%s)\\s*:\\s*(%s|[^\\s{\\[,}]*)|%s".formatted(TEXT, TEXT, TEXT));
 
     private final NavigableMap<Long, String> unkept = new TreeMap<>();
-    private long number;
-    private SocketChannel agent; // once it has said welcome
-    private boolean stopping, quiet;
+    private long number, sent;
+    private boolean welcome, stopping, quiet;
 
-    /** Names and values as they are written, of an object and those in it: all that it takes to understand the agent. */
-    static Map<String, String> members(String line) {
+    /** Names and values, as they are written, of the objects at this depth. A program would use a library for JSON. */
+    static Map<String, String> members(String line, int depth) {
         var members = new LinkedHashMap<String, String>();
-        MEMBER.matcher(line).results().forEach(member -> members.putIfAbsent(member.group(1), member.group(2)));
+        for (var part = PART.matcher(line); part.find(); ) {
+            if (part.group(1) != null && depth == 0) members.put(part.group(1), part.group(2));
+            depth += part.group().matches("[{\\[]") ? -1 : part.group().matches("[}\\]]") ? 1 : 0;
+        }
         return members;
     }
 
@@ -27,18 +30,14 @@ class Client {
         for (var bytes = UTF_8.encode(line + "\n"); bytes.hasRemaining(); ) agent.write(bytes);
     }
 
-    synchronized void report(Map<String, String> values) throws InterruptedException {
-        while (unkept.size() >= 65_536) wait(); // or, in a training, leave the report out
+    synchronized void report(Map<String, String> values) {
         if (quiet) return;
+        if (unkept.size() == 65_536) unkept.pollFirstEntry(); // the oldest is left out
         var fields = new StringJoiner(",").add("\"number\":" + ++number);
         var metrics = new StringJoiner(",", "{", "}");
-        values.forEach((name, value) -> (name.matches("epoch|step|time|checkpoint") ? fields : metrics).add("\"" + name + "\":" + value));
+        values.forEach((name, value) -> (name.matches("\"(epoch|step|time)\"") ? fields : metrics).add(name + ":" + value));
         unkept.put(number, "{\"report\":{" + fields + ",\"metrics\":" + metrics + "}}");
         notifyAll();
-        try {
-            if (agent != null) write(agent, unkept.get(number));
-        } catch (IOException lost) { // which talk() hears, too
-        }
     }
 
     synchronized void finish() throws InterruptedException {
@@ -46,10 +45,10 @@ class Client {
     }
 
     void talk(String path, String hello) throws InterruptedException {
-        try (var channel = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
-            write(channel, hello);
-            var lines = new BufferedReader(Channels.newReader(channel, UTF_8));
-            for (String line; (line = lines.readLine()) != null; ) hear(channel, members(line));
+        try (var agent = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
+            write(agent, hello);
+            new Thread(() -> listen(agent)).start();
+            for (String line; (line = next(agent)) != null; ) write(agent, line);
         } catch (IOException lost) { // or not there yet
         }
         Thread.sleep(1000);
@@ -58,21 +57,53 @@ class Client {
         }
     }
 
-    private synchronized void hear(SocketChannel channel, Map<String, String> said) throws IOException {
-        var message = said.keySet().iterator().next();
-        var last = said.get(message.equals("welcome") ? "kept" : message.equals("kept") ? "number" : "");
-        if (last != null) unkept.headMap(Long.parseLong(last), true).clear();
-        if (message.equals("welcome")) {
-            for (var line : unkept.values()) write(channel, line);
-            agent = channel;
+    /** The next line to write; an empty one is nothing. */
+    private synchronized String next(SocketChannel agent) throws InterruptedException {
+        while (agent.isOpen() && (!welcome || sent == number)) wait();
+        return agent.isOpen() ? unkept.getOrDefault(++sent, "") : null;
+    }
+
+    private void listen(SocketChannel agent) {
+        try (agent) {
+            var lines = new BufferedReader(Channels.newReader(agent, UTF_8));
+            for (String line; (line = lines.readLine()) != null; ) hear(line);
+        } catch (IOException lost) {
         }
-        if (!stopping && (message.equals("stop") || message.equals("welcome") && said.containsKey("stop"))) {
-            stopping = true;
-            System.out.println("stop: " + said.getOrDefault("reason", "\"\"").replaceAll("^\"|\"$", "").translateEscapes());
+        synchronized (this) {
+            welcome = false;
+            notifyAll();
         }
-        if (message.equals("rejected")) System.err.println(said);
-        if (quiet |= said.getOrDefault("code", "").equals("\"version-not-spoken\"")) unkept.clear();
+    }
+
+    private synchronized void hear(String line) throws IOException {
+        var said = members(line, 2);
+        switch (String.join("", members(line, 1).keySet())) {
+            case "\"welcome\"" -> {
+                welcome = true;
+                sent = forget(said.get("\"kept\""));
+                if (said.containsKey("\"stop\"")) stop(members(line, 3).get("\"reason\""));
+            }
+            case "\"kept\"" -> forget(said.get("\"number\""));
+            case "\"stop\"" -> stop(said.get("\"reason\""));
+            case "\"rejected\"" -> {
+                System.err.println(said);
+                if (said.get("\"code\"").equals("\"client-id-taken\"")) throw new IOException(line); // and try again
+                if (quiet |= said.get("\"code\"").equals("\"version-not-spoken\"")) unkept.clear();
+            }
+            default -> {}
+        }
         notifyAll();
+    }
+
+    private long forget(String last) {
+        var number = last == null ? 0 : Long.parseLong(last);
+        unkept.headMap(number, true).clear();
+        return number;
+    }
+
+    private void stop(String reason) {
+        if (!stopping) System.out.println("stop: " + (reason == null ? "" : reason.replaceAll("^\"|\"$", "").translateEscapes()));
+        stopping = true;
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -84,7 +115,7 @@ class Client {
         Callable<Void> talk = () -> { while (true) client.talk(path, hello); };
         new ForkJoinPool(1).submit(talk); // in a daemon thread
         var input = new BufferedReader(new InputStreamReader(System.in, UTF_8));
-        for (String line; (line = input.readLine()) != null; ) client.report(members(line));
+        for (String line; (line = input.readLine()) != null; ) client.report(members(line, 1));
         client.finish();
     }
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-const limit = 65536 // reports that are not kept: further ones wait
+const limit = 65536 // reports that are not kept: further ones are left out
 
 type object = map[string]any
 
@@ -36,38 +36,50 @@ func read[T any](from io.ReadCloser, to chan<- T) {
 	close(to)
 }
 
+func write(to io.WriteCloser, hello object, reports <-chan object) {
+	defer to.Close()
+	encoder := json.NewEncoder(to)
+	encoder.Encode(hello)
+	for report := range reports {
+		encoder.Encode(report) // where it fails, reading ends
+	}
+}
+
 func main() {
 	path := cmp.Or(os.Getenv("EXPERIMENTS_SOCKET"), cmp.Or(os.Getenv("EXPERIMENTS_DIR"), "/experiments")+"/agent.sock")
 	hello := object{"hello": object{"client": rand.Text(), "program": os.Args[0], "pid": os.Getpid()}}
-	input, reports := true, make(chan object)
+	reports := make(chan object)
 	go read(os.Stdin, reports)
 
 	var answers chan answer // over the connection; nil: there is none
-	var agent *json.Encoder
+	var agent chan object
 	var tried time.Time
 	var unkept []object // the reports after number kept, of which so many were sent over this connection
 	kept, sent, welcome, stopping := 0, 0, false, false
-	for input || len(unkept) > 0 {
-		for ; welcome && sent < len(unkept); sent++ {
-			agent.Encode(unkept[sent])
+	for reports != nil || len(unkept) > 0 {
+		var out chan<- object
+		var next object
+		if welcome && sent < len(unkept) {
+			out, next = agent, unkept[sent]
 		}
-		retry, more := time.After(time.Until(tried.Add(time.Second))), reports
+		retry := time.After(time.Until(tried.Add(time.Second)))
 		if answers != nil || len(unkept) == 0 && !tried.IsZero() {
 			retry = nil
-		}
-		if !input || len(unkept) >= limit {
-			more = nil
 		}
 		select {
 		case <-retry:
 			tried = time.Now()
 			if conn, err := net.Dial("unix", path); err == nil {
-				agent, answers, welcome = json.NewEncoder(conn), make(chan answer), false
-				agent.Encode(hello)
+				agent, answers = make(chan object), make(chan answer)
+				go write(conn, hello, agent)
 				go read(conn, answers)
 			}
-		case values, ok := <-more:
-			if input = ok; ok {
+		case out <- next:
+			sent++
+		case values, ok := <-reports:
+			if !ok {
+				reports = nil
+			} else if len(unkept) < limit {
 				report := object{"number": kept + len(unkept) + 1, "epoch": values["epoch"], "step": values["step"], "metrics": values}
 				delete(values, "epoch") // null, where there is none, is the same as nothing
 				delete(values, "step")
@@ -75,6 +87,7 @@ func main() {
 			}
 		case answer, ok := <-answers:
 			if !ok {
+				close(agent)
 				answers, welcome = nil, false
 			}
 			if answer.Welcome != nil {
@@ -86,6 +99,10 @@ func main() {
 			if answer.Stop != nil && !stopping {
 				stopping = true
 				fmt.Println("stop:", answer.Stop.Reason)
+			}
+			if answer.Rejected.Code == "client-id-taken" { // and try again
+				close(agent)
+				agent = make(chan object)
 			}
 			if answer.Rejected.Code == "version-not-spoken" {
 				io.Copy(io.Discard, os.Stdin)

@@ -18,6 +18,7 @@ class Client extends EventEmitter {
 
   report({ epoch, step, time, checkpoint, ...metrics }) {
     const number = ++this.#number;
+    if (this.unkept.size >= 65_536) this.unkept.delete(this.unkept.keys().next().value); // the oldest
     this.unkept.set(number, encode({ report: { number, epoch, step, time, checkpoint, metrics } }));
     if (this.welcome) this.#agent.write(this.unkept.get(number));
     else if (!this.#agent) this.connect();
@@ -41,6 +42,7 @@ class Client extends EventEmitter {
     if (welcome) for (const line of this.unkept.values()) this.#agent.write(line);
     this.welcome ??= welcome;
     if (rejected) console.warn(rejected);
+    if (rejected?.code === "client-id-taken") this.#agent.destroy(); // and try again
     if (rejected?.code === "version-not-spoken") [this.report, this.unkept] = [() => {}, new Map()];
     this.emit("kept");
     if (stop ?? welcome?.stop) this.emit("stop", (stop ?? welcome.stop).reason ?? "");
@@ -50,9 +52,6 @@ class Client extends EventEmitter {
 const client = new Client();
 client.once("stop", (reason) => console.log(`stop: ${reason}`));
 client.connect();
-for await (const line of createInterface(process.stdin)) {
-  client.report(JSON.parse(line));
-  while (client.unkept.size > 65_536) await once(client, "kept");
-}
+for await (const line of createInterface(process.stdin)) client.report(JSON.parse(line));
 while (client.unkept.size > 0) await once(client, "kept");
 process.exit();

@@ -9,17 +9,18 @@ use Time::HiRes 'time';
 
 my $path  = $ENV{EXPERIMENTS_SOCKET} || ($ENV{EXPERIMENTS_DIR} || '/experiments') . '/agent.sock';
 my $json  = JSON::PP->new->utf8->allow_bignum;    # keeps all digits
-my $limit = 65_536;                               # of reports that are not kept: further ones wait
-my ($agent, $welcomed, $stopping, @unkept);       # unkept: [number, line], in order
-my ($number, $next_try, $unsent, %unread) = (0, 0, '');
+my $limit = 65_536;                               # of reports that are not kept: then the oldest are left out
+my ($agent, $welcomed, $stopping, @unkept);       # unkept: [number, line], in order, of which so many were sent
+my ($number, $sent, $next_try, $unsent, %unread) = (0, 0, 0, '');
 my $client = do { open my $random, '<:raw', '/dev/urandom' or die $!; read $random, my $bytes, 8; unpack 'H*', $bytes };
 binmode STDOUT, ':utf8';
 ($|, $SIG{PIPE}) = (1, 'IGNORE');
 
 sub connect_to_agent {
     ($next_try, $welcomed, $unsent) = (time + 1, 0, $json->encode({hello => {client => $client, program => $0, pid => $$}}) . "\n");
-    $agent = IO::Socket::UNIX->new(Peer => $path) or return;
+    $agent = IO::Socket::UNIX->new(Type => SOCK_STREAM);
     $agent->blocking(0);
+    undef $agent, return if !$agent->connect(pack_sockaddr_un($path));
     $unread{$agent} = '';
 }
 
@@ -27,22 +28,30 @@ sub report {
     my %metrics = %{$_[0]};
     my %fields = map { exists $metrics{$_} ? ($_ => delete $metrics{$_}) : () } qw(epoch step time checkpoint);
     push @unkept, [++$number, $json->encode({report => {number => $number, %fields, metrics => \%metrics}}) . "\n"];
-    $unsent .= $unkept[-1][1] if $welcomed;
+    forget($number - $limit);
+}
+
+sub forget {
+    my ($last) = @_;
+    for (; @unkept && $unkept[0][0] <= $last; shift @unkept) { $sent-- if $sent }
 }
 
 sub hear {
     my ($welcome, $kept, $stop, $rejected) = @{$_[0]}{qw(welcome kept stop rejected)};
     my $last = ($welcome ? $welcome->{kept} : $kept && $kept->{number}) // 0;
-    shift @unkept while @unkept && $unkept[0][0] <= $last;
-    ($welcomed, $unsent, $stop) = (1, join('', map { $_->[1] } @unkept), $welcome->{stop}) if $welcome;
+    forget($last);
+    ($welcomed, $sent, $stop) = (1, 0, $welcome->{stop}) if $welcome;
     print 'stop: ', $stop->{reason} // '', "\n" if $stop && !$stopping++;
     warn $json->encode($rejected), "\n" if $rejected;
-    if ($rejected && $rejected->{code} eq 'version-not-spoken') { 1 while <STDIN>; exit }
+    my $code = $rejected ? $rejected->{code} : '';
+    $agent->shutdown(2) if $code eq 'client-id-taken';    # and try again
+    if ($code eq 'version-not-spoken') { 1 while <STDIN>; exit }
 }
 
 for (my $input = \*STDIN; $input || @unkept;) {
     connect_to_agent() if !$agent && time >= $next_try && (@unkept || !$next_try);
-    my $readers = IO::Select->new(grep { $_ } $agent, @unkept < $limit && $input);
+    $unsent .= $unkept[$sent++][1] while $welcomed && $sent < @unkept && length $unsent < 65_536;
+    my $readers = IO::Select->new(grep { $_ } $agent, $input);
     my $writers = IO::Select->new($agent && $unsent ne '' ? $agent : ());
     my $timeout = $agent || !@unkept ? undef : $next_try - time;
     my ($readable, $writable) = IO::Select->select($readers, $writers, undef, $timeout);

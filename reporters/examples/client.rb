@@ -7,14 +7,16 @@ require "socket"
 
 class Client < Monitor
   FIELDS = %w[epoch step time checkpoint]
+  LIMIT = 65_536 # reports that are not kept
 
   # stop is called with the reason when the training is to stop.
   def initialize(&stop)
     super()
-    @path = ENV["EXPERIMENTS_SOCKET"] || "#{ENV["EXPERIMENTS_DIR"] || "/experiments"}/agent.sock"
+    socket, directory = ENV.values_at("EXPERIMENTS_SOCKET", "EXPERIMENTS_DIR").map { |value| value unless value == "" }
+    @path = socket || "#{directory || "/experiments"}/agent.sock"
     @hello = { client: SecureRandom.hex(8), program: $0, pid: Process.pid }
     @stop, @changed = stop, new_cond
-    @number, @unkept = 0, {} # of unkept: number and line, in order
+    @number, @sent, @unkept = 0, 0, {} # of unkept: number and line, in order
     Thread.new { loop { talk; sleep 1; synchronize { @changed.wait_while { @unkept.empty? } } } }
   end
 
@@ -24,13 +26,13 @@ class Client < Monitor
     synchronize do
       @number += 1
       @unkept[@number] = JSON.generate(report: { number: @number, **fields, metrics: metrics })
-      @agent&.puts @unkept[@number] rescue nil # talk hears of it
+      @unkept.shift if @unkept.size > LIMIT # the oldest is left out
       @changed.broadcast
     end
   end
 
-  # Until at most so many reports are not kept.
-  def wait(most = 0) = synchronize { @changed.wait_while { @unkept.size > most } }
+  # Until all is kept.
+  def wait = synchronize { @changed.wait_until { @unkept.empty? } }
 
   private def talk
     UNIXSocket.open(@path) do |agent|
@@ -39,15 +41,21 @@ class Client < Monitor
     end
   rescue SystemCallError # it is not there, or not there any more
   ensure
-    synchronize { @agent = nil }
+    @sender = @sender&.kill && nil
+  end
+
+  private def tell(agent)
+    loop { agent.puts synchronize { @changed.wait_while { @sent >= @number }; @unkept[@sent += 1] } } # an empty line is nothing
+  rescue SystemCallError, IOError # talk ends, too
   end
 
   private def hear(agent, welcome: nil, kept: nil, stop: welcome && welcome[:stop], rejected: nil, **)
     last = (welcome ? welcome[:kept] : kept && kept[:number]) || 0
     @unkept.shift while @unkept.any? && @unkept.first[0] <= last
-    (@agent = agent).write(*@unkept.values.map { |line| "#{line}\n" }) if welcome
+    @sent, @sender = last, Thread.new { tell(agent) } if welcome
     @stop.call(stop[:reason]) if stop
     warn rejected if rejected
+    agent.shutdown if rejected && rejected[:code] == "client-id-taken" # and try again
     @quiet = @unkept.clear if rejected && rejected[:code] == "version-not-spoken"
     @changed.broadcast
   end
@@ -55,5 +63,5 @@ end
 
 $stdout.sync = true
 client = Client.new { |reason| puts "stop: #{reason}" unless $stopping; $stopping = true }
-$stdin.each_line { |line| client.report(JSON.parse(line)); client.wait(65_536) }
+$stdin.each_line { |line| client.report(JSON.parse(line)) }
 client.wait
