@@ -2,6 +2,7 @@
 use std::collections::{hash_map::RandomState, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::{Condvar, Mutex};
 use std::{env, process, thread, time::Duration};
@@ -10,7 +11,9 @@ use std::{env, process, thread, time::Duration};
 struct State {
     kept: u64,                // number of the last report that is kept
     unkept: VecDeque<String>, // the reports after it
-    agent: Option<UnixStream>,
+    sent: u64,                // number of the last that went over this connection
+    connected: bool,
+    welcome: bool,
     stopping: bool,
     quiet: bool,
 }
@@ -18,65 +21,94 @@ struct State {
 #[derive(Default)]
 struct Client(Mutex<State>, Condvar);
 
-/// What is behind a member's name, without serde. Within a text the name would be followed by a backslash.
-fn member<'a>(line: &'a str, name: &str) -> Option<&'a str> {
-    let (_, rest) = line.split_once(&format!("\"{name}\""))?;
-    Some(rest.trim_start().strip_prefix(':')?.trim_start())
-}
-
-fn number(line: &str, name: &str) -> u64 {
-    let digits = member(line, name).and_then(|value| value.split(|c: char| !c.is_ascii_digit()).next());
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
-}
-
-fn text(line: &str, name: &str) -> Option<String> {
-    let value = member(line, name)?.strip_prefix('"')?;
-    let (end, _) = value.match_indices('"').find(|&(at, _)| !value[..at].ends_with('\\'))?;
-    Some(value[..end].replace("\\\"", "\"").replace("\\/", "/"))
+/// Depth, name and value, as they are written, of all members. A program would use serde_json.
+fn members(line: &str) -> Vec<(i32, &str, &str)> {
+    let (mut words, mut depth, mut rest) = (vec![], 0, line);
+    while let Some(start) = rest.find(|c: char| !", \t\r".contains(c)) {
+        rest = &rest[start..];
+        let mut escaped = true; // the first quote is no end
+        let end = match rest.as_bytes()[0] {
+            b'"' => rest.find(|c| {
+                let found = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                found
+            }).map_or(rest.len(), |at| at + 1),
+            b':' | b'{' | b'}' | b'[' | b']' => 1,
+            _ => rest.find(|c| ",:{}[] \t\r".contains(c)).unwrap_or(rest.len()),
+        };
+        let word = &rest[..end];
+        words.push((depth, word));
+        depth += matches!(word, "{" | "[") as i32 - matches!(word, "}" | "]") as i32;
+        rest = &rest[end..];
+    }
+    words.windows(3).filter(|word| word[1].1 == ":").map(|word| (word[0].0, word[0].1.trim_matches('"'), word[2].1)).collect()
 }
 
 impl Client {
     fn report(&self, line: &str) {
-        // In a training: leave the report out where that many are not kept.
-        let mut state = self.1.wait_while(self.0.lock().unwrap(), |state| state.unkept.len() >= 65_536).unwrap();
-        if state.quiet {
-            return;
+        let mut state = self.0.lock().unwrap();
+        if state.quiet || state.unkept.len() >= 65_536 {
+            return; // there is no room: the report is left out
         }
-        let words: Vec<&str> = line.split('"').skip(1).collect(); // a name, its number, and so on
-        let pairs = words.chunks_exact(2).map(|pair| (pair[0], pair[1].trim_matches(&[' ', ':', ',', '}', '\r'][..])));
-        let (x, metrics): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| ["epoch", "step"].contains(name));
-        let join = |pairs: Vec<_>| pairs.iter().map(|(name, value)| format!(",\"{name}\":{value}")).collect::<String>();
+        let (x, metrics): (Vec<_>, Vec<_>) = members(line).into_iter().partition(|(_, name, _)| ["epoch", "step"].contains(name));
+        let join = |members: Vec<_>| members.iter().map(|(_, name, value)| format!(",\"{name}\":{value}")).collect::<String>();
         let (number, x, metrics) = (state.kept + state.unkept.len() as u64 + 1, join(x), join(metrics));
         let metrics = metrics.trim_start_matches(',');
         let line = format!("{{\"report\":{{\"number\":{number}{x},\"metrics\":{{{metrics}}}}}}}\n");
-        let _ = state.agent.as_mut().map(|agent| agent.write_all(line.as_bytes())); // talk() hears of an error
         state.unkept.push_back(line);
         self.1.notify_all();
     }
 
-    fn talk(&self, path: &str, hello: &str) -> io::Result<()> {
+    fn talk(&'static self, path: &str, hello: &str) -> io::Result<()> {
         let mut agent = UnixStream::connect(path)?;
         agent.write_all(hello.as_bytes())?;
-        BufReader::new(&agent).lines().try_for_each(|line| self.hear(&line?, &agent))
+        let listener = agent.try_clone()?;
+        self.0.lock().unwrap().connected = true;
+        thread::spawn(move || self.listen(listener));
+        while let Some(line) = self.next() {
+            let _ = agent.write_all(line.as_bytes()); // where that fails, listen() comes to its end
+        }
+        Ok(())
     }
 
-    fn hear(&self, line: &str, mut agent: &UnixStream) -> io::Result<()> {
+    fn next(&self) -> Option<String> {
+        let idle = |state: &mut State| !state.welcome || state.sent == state.kept + state.unkept.len() as u64;
+        let mut state = self.1.wait_while(self.0.lock().unwrap(), |state| state.connected && idle(state)).unwrap();
+        state.sent += 1;
+        state.connected.then(|| state.unkept[(state.sent - state.kept - 1) as usize].clone())
+    }
+
+    fn listen(&self, agent: UnixStream) {
+        let _ = BufReader::new(&agent).lines().try_for_each(|line| self.hear(&line?));
+        let _ = agent.shutdown(Shutdown::Both);
         let mut state = self.0.lock().unwrap();
-        let message = line.split('"').nth(1).unwrap_or("");
+        (state.connected, state.welcome) = (false, false);
+        self.1.notify_all();
+    }
+
+    fn hear(&self, line: &str) -> io::Result<()> {
+        let mut state = self.0.lock().unwrap();
+        let members = members(line);
+        let member = |depth, name| members.iter().find(|member| (member.0, member.1) == (depth, name)).map(|member| member.2);
+        let message = members.first().map_or("", |member| member.1);
         let welcome = message == "welcome";
-        let last = number(line, if welcome { "kept" } else if message == "kept" { "number" } else { "" });
+        let last = member(2, if welcome { "kept" } else if message == "kept" { "number" } else { "" });
+        let last = last.and_then(|number| number.parse().ok()).unwrap_or(0);
         while state.kept < last && state.unkept.pop_front().is_some() {
             state.kept += 1;
         }
-        if welcome {
-            state.unkept.iter().try_for_each(|line| agent.write_all(line.as_bytes()))?;
-            state.agent = Some(agent.try_clone()?);
-        }
-        if (message == "stop" || welcome && member(line, "stop").is_some()) && !state.stopping {
+        state.sent = if welcome { state.kept } else { state.sent.max(state.kept) };
+        state.welcome |= welcome;
+        if (message == "stop" || welcome && member(2, "stop").is_some()) && !state.stopping {
             state.stopping = true;
-            println!("stop: {}", text(line, "reason").unwrap_or_default());
+            let reason = member(if welcome { 3 } else { 2 }, "reason").unwrap_or("").trim_matches('"');
+            println!("stop: {}", reason.replace("\\\"", "\"").replace("\\/", "/"));
         }
-        if message == "rejected" && line.contains("\"version-not-spoken\"") {
+        let code = if message == "rejected" { member(2, "code") } else { None };
+        if code == Some("\"client-id-taken\"") {
+            return Err(io::ErrorKind::AddrInUse.into()); // and try again
+        }
+        if code == Some("\"version-not-spoken\"") {
             state.quiet = true;
             state.unkept.clear();
         }
