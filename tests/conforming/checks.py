@@ -361,6 +361,7 @@ def turned_away(trial):
     trial.listen()
     trial.feed(lines(3), end=True)
     peer = trial.accept()
+    peer.hear_hello()  # the agent need not read it; a client that is still writing may not see what it is told
     peer.send(encode("AgentMessage", "json", {"rejected": {"code": "too-many-clients", "message": "expected fewer"}}))
     peer.close()
     peer = trial.accept()
