@@ -21,7 +21,7 @@ from .values import cut
 RETRY_SECONDS = 1.0  # between two attempts to connect
 BLOCKED_SECONDS = 0.005  # a socket that was full is left alone for so long: what comes meanwhile goes with one call
 READ_SECONDS = 30.0  # acknowledgements are read by report() so often,
-READ_EVERY = 256  # or after so many messages
+READ_EVERY = 1024  # or after so many messages
 CHUNK_BYTES = 65536  # sent with one call when there is something to catch up
 CALL_BYTES = 262144  # and so many at most before the trainer goes on
 SEND_BUFFER_BYTES = 1024 * 1024
