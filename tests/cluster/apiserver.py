@@ -819,6 +819,17 @@ class ApiServer:
             if time.monotonic() > deadline:
                 raise ClusterError(f"{GROUP} is not served 60 s after its CRDs were installed")
             time.sleep(0.1)
+        while not self._holds_to_policy(api):
+            if time.monotonic() > deadline:
+                raise ClusterError("the admission policy does not hold 60 s after it was installed")
+            time.sleep(0.1)
+
+    def _holds_to_policy(self, api):
+        """A policy takes effect some time after it was made: an agent without a pod is refused by it."""
+        body = {"apiVersion": f"{GROUP}/v2", "kind": "Result", "metadata": {"name": "nobody"}}
+        reply = api.post(f"/apis/{GROUP}/v2/namespaces/default/results?dryRun=All", body,
+                         headers={"Impersonate-User": "system:serviceaccount:default:experiments-agent"})
+        return reply.status == 422 and "ValidatingAdmissionPolicy" in reply.body["message"]
 
     def _serves_group(self, api):
         for version, wanted in (("v1", {"experiments", "results"}),

@@ -103,15 +103,22 @@ def results(api, namespace):
 
 
 @pytest.fixture
-def start(tmp_path, cluster, namespace, agent_token):
+def start(tmp_path, cluster, api, namespace, agent_token):
     """start("job", *flags, server=…, ca_file=…, env=…) starts an agent that ends with the test. Agents of
-    one place, a folder's name, share what they follow, as in one pod. command: that it runs, with pipes."""
+    one place, a folder's name, share what they follow, as in one pod. named: it is told its pod's
+    name and uid. command: that it runs, with pipes."""
     agents = []
 
-    def start_agent(job, *flags, server=None, ca_file=None, env=None, pod=None, place=".", command=()):
+    def start_agent(job, *flags, server=None, ca_file=None, env=None, pod=None, place=".", named=False,
+                    command=()):
         (tmp_path / place).mkdir(exist_ok=True)
-        agent = ClusterAgent(tmp_path / place, server or cluster.server, ca_file or cluster.ca_file,
-                             agent_token(pod or f"{job}-abcde"), namespace, job, flags, env, command)
+        pod = pod or f"{job}-abcde"
+        token = agent_token(pod)
+        if named:
+            uid = api.get(objects.path("Pod", namespace, pod, version="v1")).body["metadata"]["uid"]
+            env = {"POD_NAME": pod, "POD_UID": uid, **(env or {})}
+        agent = ClusterAgent(tmp_path / place, server or cluster.server, ca_file or cluster.ca_file, token, namespace,
+                             job, flags, env, command)
         agents.append(agent)
         return agent
 

@@ -40,7 +40,7 @@ def test_a_replacement_goes_on_from_what_was_reported(first_attempt, results, ma
     assert before["phase"] == "Interrupted" and before["attempt"]["exitCode"] == 1
     assert before["attempt"]["reason"] == "Error"
 
-    pod = make_pod("resumed-second", of=job)
+    pod = make_pod("resumed-other", of=job)
     agent = start_in(pod)
     status = results.wait_for("resumed", lambda status: status["attempt"]["number"] == 2)["status"]
     assert curve(status, "loss") == {1: 1, 2: 2, 3: 3, 4: 4, 5: 5}  # nothing was read yet
@@ -63,7 +63,7 @@ def test_a_replacement_goes_on_from_what_was_reported(first_attempt, results, ma
 def test_records_count_that_come_before_the_server_is_reached(first_attempt, results, make_pod, start_in, proxy):
     job = first_attempt("late")
     proxy.add(LoseRequest())
-    agent = start_in(make_pod("late-second", of=job), through_proxy=True)
+    agent = start_in(make_pod("late-other", of=job), through_proxy=True)
     append(agent.metrics, *epochs(3, 4, factor=10))
     agent.wait_for_log("following")
     agent.wait_for_log("nothing is lost meanwhile")
@@ -74,7 +74,7 @@ def test_records_count_that_come_before_the_server_is_reached(first_attempt, res
 
 def test_a_run_that_starts_over_is_its_own(first_attempt, results, make_pod, start_in):
     job = first_attempt("over")
-    agent = start_in(make_pod("over-second", of=job))
+    agent = start_in(make_pod("over-other", of=job))
     append(agent.metrics, *epochs(1, 2, factor=10))
     status = results.wait_for_accepted("over", 8)["status"]
     assert curve(status, "loss") == {1: 10, 2: 20}
@@ -83,7 +83,7 @@ def test_a_run_that_starts_over_is_its_own(first_attempt, results, make_pod, sta
 
 def test_an_agent_that_lost_its_state_doubles_nothing(first_attempt, results, make_pod, start_in):
     """Attempt 2's agent is killed, and its files are read again by one that knows nothing."""
-    pod = make_pod("forgot-second", of=first_attempt("forgot"))
+    pod = make_pod("forgot-other", of=first_attempt("forgot"))
     agent = start_in(pod)
     append(agent.metrics, *epochs(4, 5, factor=10), "not a metric {")
     results.wait_for("forgot", lambda status: status["agent"]["accepted"] == 8 and status["agent"]["rejected"] == 2)
@@ -100,7 +100,7 @@ def test_an_agent_that_lost_its_state_doubles_nothing(first_attempt, results, ma
 
 def test_a_result_that_is_deleted_comes_back_with_all_attempts(first_attempt, results, api, make_pod, start_in):
     job = first_attempt("back")
-    agent = start_in(make_pod("back-second", of=job))
+    agent = start_in(make_pod("back-other", of=job))
     append(agent.metrics, *epochs(4, factor=10))
     old = results.wait_for_accepted("back", 7)
     assert api.delete(f"{results.path}/back").status == 200
@@ -115,7 +115,7 @@ def test_a_job_made_anew_under_the_old_name_is_a_new_attempt(first_attempt, resu
     first_attempt("anew")
     assert api.delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/anew?propagationPolicy=Background").status == 200
     job = make_job("anew")
-    agent = start_in(make_pod("anew-second", of=job), "--owner", "none")
+    agent = start_in(make_pod("anew-other", of=job), "--owner", "none")
     append(agent.metrics, *epochs(3, factor=10))
     status = results.wait_for_accepted("anew", 7)["status"]
     assert status["attempt"]["number"] == 2 and status["attempt"]["jobUID"] == job["metadata"]["uid"]
@@ -125,30 +125,30 @@ def test_a_job_made_anew_under_the_old_name_is_a_new_attempt(first_attempt, resu
 def test_a_pod_of_the_job_that_was_replaced_stops(results, api, namespace, make_job, make_pod, start_in):
     """Nothing has deleted its pod yet, so that does not say that it is over."""
     agents = []
-    for name in ("first", "second"):
+    for name in ("first", "other"):
         api.delete(f"/apis/batch/v1/namespaces/{namespace}/jobs/twice?propagationPolicy=Background")
         agents.append(start_in(make_pod(f"twice-{name}", of=make_job("twice")), "--owner", "none"))
         append(agents[-1].metrics, *epochs(len(agents)))
         results.wait_for("twice", lambda status: status.get("attempt", {}).get("podName") == f"twice-{name}")
     append(agents[0].metrics, *epochs(3))
-    agents[0].wait_for_log("a newer attempt (pod twice-second) reports for this Job")
+    agents[0].wait_for_log("a newer attempt (pod twice-other) reports for this Job")
     assert curve(results.get("twice")["status"], "loss") == {1: 1, 2: 2}
 
 
 def test_of_several_pods_the_first_one_reports(results, make_job, make_pod, start_in):
     job = make_job("wide", parallelism=2, completions=2)
-    one = start_in(make_pod("wide-one", of=job))
+    one = start_in(make_pod("wide-first", of=job))
     append(one.metrics, *epochs(1))
     results.wait_for_accepted("wide", 1)
-    two = start_in(make_pod("wide-two", of=job))
+    two = start_in(make_pod("wide-other", of=job))
     append(two.metrics, *epochs(1, 2, factor=10))
-    two.wait_for_log("another pod (pod wide-one) reports for this Job: this one publishes no more")
+    two.wait_for_log("another pod (pod wide-first) reports for this Job: this one publishes no more")
     append(one.metrics, *epochs(2))
     two.stop()
     one.stop()
     status = results.get("wide")["status"]
     assert curve(status, "loss") == {1: 1, 2: 2}
-    assert status["attempt"]["podName"] == "wide-one" and status["attempt"]["number"] == 1
+    assert status["attempt"]["podName"] == "wide-first" and status["attempt"]["number"] == 1
 
 
 @pytest.mark.parametrize("has_reported", [True, False])
@@ -158,8 +158,8 @@ def test_a_pod_that_was_cut_off_stops(results, kubectl, api, namespace, make_job
     """Its node was lost: it is to be deleted and cannot be told. Its replacement reports, and then the old
     one comes back, whichever numbers the two have."""
     job = make_job("cut")
-    old_pod = make_pod("cut-old", of=job)
-    bind(api, namespace, "cut-old")
+    old_pod = make_pod("cut-older", of=job)
+    bind(api, namespace, "cut-older")
     if not has_reported:
         proxy.add(LoseRequest())
     old = start_in(old_pod, through_proxy=True)
@@ -168,12 +168,12 @@ def test_a_pod_that_was_cut_off_stops(results, kubectl, api, namespace, make_job
         results.wait_for_accepted("cut", 2)
         proxy.add(LoseRequest())
     old.wait_for_log("following")
-    kubectl("delete", "pod", "cut-old", "--wait=false")
-    assert kubectl.json("get", "pod", "cut-old")["metadata"]["deletionTimestamp"]
+    kubectl("delete", "pod", "cut-older", "--wait=false")
+    assert kubectl.json("get", "pod", "cut-older")["metadata"]["deletionTimestamp"]
 
-    new = start_in(make_pod("cut-new", of=job))
+    new = start_in(make_pod("cut-newer", of=job))
     append(new.metrics, *epochs(2, 3, factor=10))
-    results.wait_for("cut", lambda status: status.get("attempt", {}).get("podName") == "cut-new"
+    results.wait_for("cut", lambda status: status.get("attempt", {}).get("podName") == "cut-newer"
                      and status["epoch"] == 3)
     if is_restarted:
         old.process.kill()
@@ -183,13 +183,13 @@ def test_a_pod_that_was_cut_off_stops(results, kubectl, api, namespace, make_job
     old.wait_for_log("following")
     proxy.clear()
     old.advance(60)
-    old.wait_for_log("(pod cut-new) reports for this Job: this one publishes no more")
+    old.wait_for_log("(pod cut-newer) reports for this Job: this one publishes no more")
     append(new.metrics, *epochs(4, factor=10))
     old.stop()
     new.stop()
     status = results.get("cut")["status"]
     assert curve(status, "loss") == ({1: 1} if has_reported else {}) | {2: 20, 3: 30, 4: 40}
-    assert status["attempt"]["podName"] == "cut-new"
+    assert status["attempt"]["podName"] == "cut-newer"
 
 
 def bind(api, namespace, name):
@@ -203,7 +203,7 @@ def test_a_report_of_an_older_pod_is_gone_over(first_attempt, results, api, make
     """As when etcd was put back to an earlier time: the number of the other is no higher, it has ended."""
     job = first_attempt("restored")
     before = results.get("restored")["status"]
-    agent = start_in(make_pod("restored-second", of=job))
+    agent = start_in(make_pod("restored-other", of=job))
     append(agent.metrics, *epochs(6))
     results.wait_for_accepted("restored", 7)
     assert api.patch(f"{results.path}/restored/status", {"status": before}).status == 200
@@ -217,10 +217,10 @@ def test_a_replacement_that_shares_the_volume_goes_on_from_its_state(results, ma
     """The first pod's state is on the volume: its records are not read twice, and epochs from the second
     one's first on are its own."""
     job = make_job("shared", backoffLimit=3)
-    for number, said in ((1, epochs(1, 2, 3, 4, 5)), (2, [{"epoch": 3, "loss": 30}])):
-        pod = make_pod(f"shared-{number}", of=job)
-        agent = start("shared", pod=f"shared-{number}", place="volume",
-                      env={"POD_NAME": f"shared-{number}", "POD_UID": pod["metadata"]["uid"]})
+    for number, name, said in ((1, "shared-first", epochs(1, 2, 3, 4, 5)),
+                               (2, "shared-other", [{"epoch": 3, "loss": 30}])):
+        pod = make_pod(name, of=job)
+        agent = start("shared", pod=name, place="volume", named=True)
         append(agent.metrics, *said)
         status = results.wait_for("shared", lambda status: status.get("attempt", {}).get("number") == number
                                   and status["agent"]["accepted"] == 4 + number)["status"]

@@ -11,7 +11,7 @@ def test_file_to_kubectl_get(start, results, kubectl, make_experiment, make_job)
     experiment = make_experiment("mnist", objective={"metric": "val_acc", "goal": "Maximize"},
                                  output="/mnt/out/$(JOB_NAME)")
     job = make_job("mnist-1a2b3c4d", of=experiment, parameters={"lr": 0.01, "Layers": 2})
-    agent = start("mnist-1a2b3c4d", env={"POD_NAME": "mnist-1a2b3c4d-abcde", "POD_UID": "uid-1"})
+    agent = start("mnist-1a2b3c4d", named=True)
     append(agent.metrics, {"epoch": 1, "loss": 0.5, "val_acc": 0.75, "total_epochs": 3},
            {"epoch": 2, "loss": 0.25, "val_acc": 0.875}, {"epoch": 3, "loss": 0.21, "val_acc": 0.5})
     result = results.wait_for_accepted("mnist-1a2b3c4d", 3)
@@ -25,8 +25,9 @@ def test_file_to_kubectl_get(start, results, kubectl, make_experiment, make_job)
     assert curve(status, "loss") == {1: 0.5, 2: 0.25, 3: 0.21}
     assert status["objective"] == {"metric": "val_acc", "value": 0.875, "epoch": 2}
     assert status["outputPath"] == "/mnt/out/mnist-1a2b3c4d"
+    pod = kubectl.json("get", "pod", "mnist-1a2b3c4d-abcde")
     assert status["attempt"] == {"jobUID": job["metadata"]["uid"], "podName": "mnist-1a2b3c4d-abcde",
-                                 "podUID": "uid-1", "number": 1}
+                                 "podUID": pod["metadata"]["uid"], "number": 1}
     assert status["metrics"][0]["name"] == "val_acc"
 
     header, row = kubectl("get", "results").stdout.splitlines()
@@ -123,23 +124,24 @@ def test_another_experiments_result_is_left_alone(start, results, make_experimen
     assert results.get("shared-name") == theirs
 
 
-def test_a_replacement_pod_is_the_next_attempt(start, results):
-    for number in (1, 2):
-        agent = start("retried", env={"POD_NAME": f"retried-{number}", "POD_UID": f"uid-{number}"})
+def test_a_replacement_pod_is_the_next_attempt(start, results, kubectl):
+    for number, pod in ((1, "retried-first"), (2, "retried-other")):
+        agent = start("retried", pod=pod, named=True)
         append(agent.metrics, {"epoch": number, "loss": 1})
         results.wait_for("retried", lambda status: status.get("attempt", {}).get("number") == number)
         agent.stop()
-    assert results.get("retried")["status"]["attempt"]["podUID"] == "uid-2"
+        kubectl("delete", "pod", pod, "--grace-period=0", "--force")
+    assert results.get("retried")["status"]["attempt"]["podName"] == "retried-other"
 
 
-def test_an_old_pod_that_was_cut_off_stops(start, results, api):
-    agent = start("cut", env={"POD_UID": "uid-1"})
+def test_an_old_pod_that_was_cut_off_stops(start, results, api, make_pod):
+    agent = start("cut", env={"POD_UID": make_pod("cut-abcde")["metadata"]["uid"]})
     append(agent.metrics, {"epoch": 1, "loss": 1})
     result = results.wait_for_accepted("cut", 1)
-    body = {"status": {"attempt": {"podUID": "uid-2", "podName": "cut-new", "number": 2}, "summary": "the new one"}}
+    body = {"status": {"attempt": {"podUID": "uid-2", "podName": "cut-newer", "number": 2}, "summary": "the new one"}}
     assert api.patch(f"{results.path}/cut/status", body).status == 200
     append(agent.metrics, {"epoch": 2, "loss": 1})
-    agent.wait_for_log("a newer attempt (pod cut-new) reports for this Job")
+    agent.wait_for_log("a newer attempt (pod cut-newer) reports for this Job")
     agent.stop()
     assert results.get("cut")["status"]["summary"] == "the new one"
     assert results.get("cut")["metadata"]["uid"] == result["metadata"]["uid"]
@@ -227,7 +229,7 @@ def test_a_result_whose_owner_is_gone_is_not_made_anew(start, results, api, make
 
 def test_restarted_agent_is_the_same_attempt_and_goes_on(start, results):
     for epoch in (1, 2):
-        agent = start("restarted", env={"POD_UID": "uid-1"})
+        agent = start("restarted", named=True)
         append(agent.metrics, {"epoch": epoch, "loss": epoch})
         status = results.wait_for_accepted("restarted", epoch)["status"]
         agent.process.kill()

@@ -73,15 +73,14 @@ def test_02_the_reply_is_lost_after_the_server_committed_it(start_through, proxy
 def test_03_killed_between_a_2xx_and_the_checkpoint(start_through, proxy, results, oracle, undisturbed, when):
     """The server has it; whether the agent had heard so, or had kept that, makes no difference."""
     expected = undisturbed(8)
-    env = {"POD_UID": "uid-1"}
-    agent = start_through("job", env=env)
+    agent = start_through("job", named=True)
     for _ in range(3):
         oracle.write(agent.metrics, 2)
         if when == "before-the-reply":
             proxy.add(LoseReply(), method="PATCH", times=1)
         wait_for_all(results, "job", oracle)
         kill(agent)
-        agent = start_through("job", env=env)
+        agent = start_through("job", named=True)
     oracle.write(agent.metrics, 2)
     wait_for_all(results, "job", oracle)
     agent.stop()
