@@ -16,4 +16,5 @@ def test_the_job_is_accepted_as_it_stands(kubectl):
     mounts = {container["name"]: {mount["mountPath"] for mount in container["volumeMounts"]}
               for container in (agent, trainer)}
     assert mounts[trainer["name"]] == {"/experiments"}
-    assert mounts[agent["name"]] == {"/experiments", "/var/run/secrets/kubernetes.io/serviceaccount"}
+    assert mounts[agent["name"]] == {"/experiments", "/var/lib/experiments-agent",
+                                     "/var/run/secrets/kubernetes.io/serviceaccount"}
