@@ -58,16 +58,25 @@ def test_the_shell_reports(directory):
         assert curve(agent.stop(), "loss") == {1: 0.5, 2: 0.25}
 
 
-@pytest.fixture(scope="module", params=CLIENTS)
-def command(request, tmp_path_factory):
+def built(language, out):
     """The command that runs a client, when it is built."""
-    name, build, run = CLIENTS[request.param]
-    words = {"file": EXAMPLES / name, "out": tmp_path_factory.mktemp(request.param)}
+    name, build, run = CLIENTS[language]
+    words = {"file": EXAMPLES / name, "out": out}
     if build:
         if "{go}" in build:
             words["go"] = find_go()
         subprocess.run([word.format(**words) for word in build.split()], check=True, env=go_environment())
     return [word.format(**words) for word in run.split()]
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory):
+    return {language: built(language, tmp_path_factory.mktemp(language)) for language in CLIENTS}
+
+
+@pytest.fixture(params=CLIENTS)
+def command(request, commands):
+    return commands[request.param]
 
 
 @pytest.fixture
@@ -202,3 +211,12 @@ def test_a_version_that_is_not_spoken_makes_it_quiet(command, directory):
         write(client, range(1, 10_000))
         end(client)
         assert play.lines.read() == ""
+
+
+def test_each_conforms(commands):
+    """All at once: what takes time is the second that a client waits before it connects again."""
+    runs = {language: subprocess.Popen([TOP / "tests" / "conformance", *command], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for language, command in commands.items()}
+    said = {language: run.communicate()[0] for language, run in runs.items()}
+    assert [language for language, run in runs.items() if run.returncode] == [], "\n".join(said.values())
