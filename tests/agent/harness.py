@@ -99,6 +99,8 @@ class Agent:
         self.clock = tmp_path / "clock"
         if clock and not self.clock.exists():
             os.mkfifo(self.clock)
+        # Open at both ends: to write to it waits for no agent, which may have ended.
+        self.clock_fd = os.open(self.clock, os.O_RDWR) if clock else -1
         environment = clean_environment({**({"EXPERIMENTS_TEST_CLOCK": str(self.clock)} if clock else {}), **(env or {})})
         if limit_inotify:
             arguments = [*WITHOUT_INOTIFY, *arguments]
@@ -141,7 +143,7 @@ class Agent:
 
     def advance(self, seconds):
         """Sets the agent's clock forward."""
-        self.clock.write_text(f"{seconds}\n")
+        os.write(self.clock_fd, f"{seconds}\n".encode())
 
     def stop(self, number=signal.SIGTERM):
         """Stops the agent and returns what it published last."""
@@ -154,6 +156,9 @@ class Agent:
             self.process.kill()
         self.process.wait()
         self.watch.close()
+        if self.clock_fd >= 0:
+            os.close(self.clock_fd)
+        self.clock_fd = -1
 
 
 def run(*arguments, env=None, **kwargs):
