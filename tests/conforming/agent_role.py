@@ -9,18 +9,22 @@ import tempfile
 import threading
 import time
 
-from conforming.messages import Reader, encode, plain
+from conforming.messages import Reader, WrongType, encode, plain
 
 WELCOME = {"version": 1, "agent": "conformance", "job": "job-1", "result": "default/job-1",
            "limits": {"messageBytes": 131072, "metrics": 1024, "nameBytes": 1024, "unacknowledgedBytes": 262144}}
 PIECE = 4096  # of the client's input at once
 LOOK_S = 0.05  # between two looks at whether the client is still there
+EXIT_S = 1     # for a client that closed, to be gone, so that it is told what it said
+NUMBERS = "Numbers, and what kept means"
 
 
 class Failure(Exception):
-    def __init__(self, expected, came):
+    """What was expected, and what came; and the section of PROTOCOL.md, where that is not the one of the check."""
+
+    def __init__(self, expected, came, section=None):
         super().__init__(f"expected {expected}; {came}")
-        self.expected, self.came = expected, came
+        self.expected, self.came, self.section = expected, came, section
 
 
 def shown(message):
@@ -69,8 +73,9 @@ class Peer:
                 return None
             try:
                 self.waiting = self.reader.push(data)
-            except (ValueError, UnicodeDecodeError) as error:
-                raise Failure("JSON lines or protobuf frames", f"{error}: {bytes(self.reader.pending[:80])!r}") from None
+            except ValueError as error:
+                section = "Messages" if isinstance(error, WrongType) else "Framing"
+                raise Failure("messages, each in one line of JSON or in one protobuf frame", str(error), section) from None
 
     def check(self, message):
         kind, = message
@@ -84,20 +89,20 @@ class Peer:
 
     def check_hello(self, kind, said, message):
         if kind != "hello":
-            raise Failure("a hello first on each connection", f"came: {shown(message)}")
+            raise Failure("a hello first on each connection", f"came: {shown(message)}", "From the client")
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", said.get("client", "")):
-            raise Failure("hello.client with 1 to 64 of A-Z a-z 0-9 . _ -", f"came: {shown(message)}")
+            raise Failure("hello.client with 1 to 64 of A-Z a-z 0-9 . _ -", f"came: {shown(message)}", "From the client")
         if said.get("version", 1) != 1:
-            raise Failure("hello.version 1, or none", f"came: {shown(message)}")
+            raise Failure("hello.version 1, or none", f"came: {shown(message)}", "From the client")
         self.trial.meet(said["client"])
         self.has_hello = True
 
     def check_number(self, kind, said, message):
         number = said.get("number") if kind in ("report", "parameters", "end") else None
         if number is None:
-            raise Failure("numbered messages", f"came: {shown(message)}")
+            raise Failure("messages with a number", f"came: {shown(message)}", NUMBERS)
         if number <= self.last:
-            raise Failure(f"numbers that rise on a connection: more than {self.last}", f"came: {shown(message)}")
+            raise Failure(f"numbers that rise on a connection: more than {self.last}", f"came: {shown(message)}", NUMBERS)
         self.last = number
         self.trial.record(number, kind, said, message)
 

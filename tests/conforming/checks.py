@@ -5,7 +5,7 @@ import socket
 import time
 
 from conforming import vectors
-from conforming.agent_role import Failure, encode
+from conforming.agent_role import NUMBERS, Failure, encode
 
 CHECKS = []  # (function, name, section of PROTOCOL.md)
 MANY = 10000  # more than sockets and pipes have room for
@@ -20,9 +20,6 @@ def check(section):
 
 def lines(n, first=1):
     return [{"epoch": i, "loss": 1 / i} for i in range(first, first + n)]
-
-
-NUMBERS = "Numbers, and what kept means"
 
 
 @check(NUMBERS)
@@ -244,7 +241,7 @@ def unknown_fields_and_messages(trial):
     trial.finish(peer)
 
 
-@check("Messages")
+@check("From the agent")
 def stop_in_the_welcome(trial):
     """learns of a stop that was requested before"""
     trial.listen()
@@ -256,7 +253,7 @@ def stop_in_the_welcome(trial):
     trial.finish(peer)
 
 
-@check("Messages")
+@check("From the agent")
 def stop_later(trial):
     """learns of a stop while it trains, also of one without a reason, and once more with a deadline"""
     trial.listen()

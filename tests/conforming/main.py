@@ -70,7 +70,7 @@ def try_client(command, only=(), patience=30, tell=_tell):
             continue
         failed.append(name)
         tell(False, name, function.__doc__, f"expected: {failure.expected}", f"but:      {failure.came}",
-             f'see:      proto/PROTOCOL.md, "{section}"')
+             f'see:      proto/PROTOCOL.md, "{failure.section or section}"')
     return failed
 
 

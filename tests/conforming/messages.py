@@ -14,6 +14,10 @@ PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 LENGTH = 4  # bytes before a frame
 
 
+class WrongType(ValueError):
+    """A field has another type than agent.proto gives it."""
+
+
 def _camel(name):
     return re.sub("_(.)", lambda match: match.group(1).upper(), name)
 
@@ -62,6 +66,9 @@ def _read_field(data, at):
 
 
 def _from_wire(kind, value):
+    is_varint = kind in ("uint32", "int32", "uint64", "bool")
+    if isinstance(value, int) is not is_varint or (kind == "double" and len(value) != 8):
+        raise WrongType(f"a field has another wire type than {kind} has")
     if kind in SCHEMA:
         return _decode(kind, value)
     if kind == "double":
@@ -136,12 +143,31 @@ def frame(data):
 
 # --- JSON ---
 
+def _as(kind, value, what):
+    if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
+        raise WrongType(f"expected {what}, not {json.dumps(value)}")
+    return value
+
+
+def _as_object(value):
+    return _as(dict, value, "an object")
+
+
 def _as_number(value):
     if value in ("NaN", "Infinity", "-Infinity"):
         return float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"expected a number, not {value!r}")
-    return value
+    return _as((int, float), value, "a number")
+
+
+def _from_json_value(kind, is_repeated, value):
+    if kind == "Metric":
+        return {k: _as_number(v) for k, v in _as_object(value).items() if v is not None}
+    if kind == "double":
+        return _as_number(value)
+    if kind in SCHEMA:
+        return _as_object(value) if is_repeated else _from_json(kind, _as_object(value))
+    return _as(str, value, "a text") if kind == "string" else _as(bool, value, "true or false") if kind == "bool" else \
+        _as(int, value, "a number without fraction")
 
 
 def _from_json(name, said):
@@ -152,13 +178,10 @@ def _from_json(name, said):
         if key not in by_name or value is None:
             continue
         is_repeated, kind, field = by_name[key]
-        if kind == "Metric":
-            value = {k: _as_number(v) for k, v in value.items() if v is not None}
-        elif kind == "double":
-            value = _as_number(value)
-        elif kind in SCHEMA and not is_repeated:
-            value = _from_json(kind, value)
-        message[field] = value
+        try:
+            message[field] = _from_json_value(kind, is_repeated, value)
+        except WrongType as error:
+            raise WrongType(f"{field}: {error}") from None
     return message
 
 
@@ -208,7 +231,8 @@ class Reader:
         self.pending += data
         if self.encoding is None and self.pending:
             if self.pending[0] not in b"{\0":
-                raise ValueError(f"the first byte is 0x{self.pending[0]:02x}: expected {{ (JSON lines) or 0x00 (protobuf)")
+                raise ValueError(f"the first byte is 0x{self.pending[0]:02x}, not {{ (JSON lines) or 0x00 (protobuf): "
+                                 f"{bytes(self.pending[:80])!r}")
             self.encoding = "json" if self.pending[0] == ord("{") else "proto"
         found = []
         while self.pending:
@@ -217,7 +241,10 @@ class Reader:
                 break
             if one.strip():
                 decode = decode_line if self.encoding == "json" else decode_frame
-                found.append((decode(self.root, one), one))
+                try:
+                    found.append((decode(self.root, one), one))
+                except ValueError as error:
+                    raise (WrongType if isinstance(error, WrongType) else ValueError)(f"{error}: {one[:200]!r}") from None
         return found
 
     def _cut(self):

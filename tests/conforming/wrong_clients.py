@@ -70,6 +70,15 @@ class NumbersAnew(Client):
         self.number = len(self.unkept)
 
 
+class ListsItsMetrics(Client):
+    """hello-and-numbers"""
+
+    def encode(self, message):
+        metrics = message.get("report", {}).pop("metrics", {})
+        line = super().encode(message)
+        return line[:-3] + b', "metrics": ' + json.dumps(list(metrics.values())).encode() + b"}}\n" if metrics else line
+
+
 class SaysNoHello(Client):
     """hello-and-numbers"""
 
