@@ -48,6 +48,7 @@ class Peer:
         self.reader = Reader("ClientMessage")
         self.waiting = []
         self.has_hello, self.last = False, 0
+        self.awaited = "something from the client"
 
     def receive(self, n=65536):
         """Some bytes; none when the client closed."""
@@ -56,7 +57,7 @@ class Peer:
         except ConnectionResetError:
             return b""
         except socket.timeout:
-            raise Failure("something from the client", f"nothing came in {self.trial.patience:g} s") from None
+            raise Failure(self.awaited, f"nothing came in {self.trial.patience:g} s{self.trial.last_words()}") from None
 
     def hear(self, n=65536):
         """The next message, or None when the client closed. Pings are answered."""
@@ -118,8 +119,9 @@ class Peer:
             pass
 
     def hear_hello(self):
+        self.awaited = "a hello"
         if self.hear() is None:
-            raise Failure("a hello", f"the client closed the connection{self.trial.last_words()}")
+            raise Failure("a hello", f"the client closed the connection{self.trial.last_words(EXIT_S)}")
 
     def greet(self, **more):
         """Its hello is answered."""
@@ -128,9 +130,10 @@ class Peer:
 
     def take(self, n, at_once=65536):
         """Hears until n different reports came, over all connections."""
+        self.awaited = f"{n} reports"
         while len(self.trial.reports) < n:
             if self.hear(at_once) is None:
-                raise Failure(f"{n} reports", f"the client closed after {len(self.trial.reports)}{self.trial.last_words()}")
+                raise Failure(f"{n} reports", f"the client closed after {len(self.trial.reports)}{self.trial.last_words(EXIT_S)}")
 
     def keep(self):
         """All that came is acknowledged."""
@@ -208,15 +211,17 @@ class Trial:
             return self.process.wait(self.patience)
         except subprocess.TimeoutExpired:
             raise Failure("a client that exits, since its input ended and all is acknowledged",
-                          f"it still runs after {self.patience:g} s") from None
+                          f"it still runs after {self.patience:g} s{self.last_words()}") from None
 
-    def last_words(self):
-        """Of a client that has exited."""
-        if self.process.poll() is None:
-            return ""
+    def last_words(self, patience=0):
+        """What the client said, and how it exited when it has within that time."""
+        try:
+            exited = f"; it exited with {self.process.wait(patience)}"
+        except subprocess.TimeoutExpired:
+            exited = ""
         self.stderr.seek(0)
-        said = self.stderr.read().decode("utf-8", "replace").strip()
-        return f"; it exited with {self.process.returncode}" + (f" and said: {said[-1000:]}" if said else "")
+        said = self.stderr.read().decode("utf-8", "replace") + "\n".join(self.lines)
+        return exited + (f"; it said: {said.strip()[-1000:]}" if said.strip() else "")
 
     # --- the socket ---
 
@@ -226,6 +231,8 @@ class Trial:
         self.listener.listen(backlog)
 
     def accept(self):
+        awaited = "another connection, since not all is acknowledged" if self.peers else \
+            "a connection to the socket that EXPERIMENTS_SOCKET names"
         self.listener.settimeout(LOOK_S)
         end = time.monotonic() + self.patience
         while True:
@@ -234,10 +241,9 @@ class Trial:
                 break
             except socket.timeout:
                 if self.process.poll() is not None:
-                    raise Failure("a connection, since not all is acknowledged",
-                                  f"the client is gone{self.last_words()}") from None
+                    raise Failure(awaited, f"the client is gone{self.last_words()}") from None
                 if time.monotonic() > end:
-                    raise Failure("a connection", f"none came in {self.patience:g} s") from None
+                    raise Failure(awaited, f"none came in {self.patience:g} s{self.last_words()}") from None
         self.peers.append(Peer(self, connection))
         return self.peers[-1]
 
@@ -252,7 +258,7 @@ class Trial:
 
     def meet(self, client):
         if self.client not in (None, client):
-            raise Failure(f"the same id on each connection: {self.client}", f"came: {client}")
+            raise Failure("the same hello.client on each connection", f"came: {client} after {self.client}")
         self.client = client
 
     def record(self, number, kind, said, message):
@@ -268,13 +274,14 @@ class Trial:
     def finish(self, peer, may_drop=False):
         """The client's input ends: all that comes is acknowledged, and it exits."""
         self.feed([], end=True)
+        peer.awaited = "a client that exits, since its input ended and all is acknowledged"
         peer.keep()
         while peer.hear() is not None:
             peer.keep()
         peer.close()
         code = self.wait_for_exit()
         if code != 0:
-            raise Failure("exit status 0, since all is acknowledged", f"{code}{self.last_words()}")
+            raise Failure("exit status 0, since all is acknowledged", f"the client is gone{self.last_words()}")
         self.compare(may_drop)
 
     def compare(self, may_drop):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from conforming import main, vectors
+from conforming import checks, main, vectors
 from conforming.client_role import difference
 from conforming.messages import Reader
 from conforming.wrong_clients import WRONG
@@ -38,6 +38,16 @@ def test_what_is_found_is_told_with_its_section():
     assert run.returncode == 1
     assert "FAIL  rejected:" in run.stdout and "expected: " in run.stdout and "it exited with 3" in run.stdout
     assert 'see:      proto/PROTOCOL.md, "Numbers, and what kept means"' in run.stdout
+
+
+def test_what_fails_everywhere_is_told_once():
+    assert main.try_client([sys.executable, HERE / "wrong_clients.py", "SaysNoHello"], (), SHORT_S, lambda *_: None) == [checks.FIRST]
+
+
+def test_a_field_of_another_type_is_shown():
+    told = []
+    main.try_client([sys.executable, HERE / "wrong_clients.py", "ListsItsMetrics"], (), SHORT_S, lambda *line: told.append(line))
+    assert len(told) == 1 and any("metrics: expected an object, not [1.0]" in detail for detail in told[0][3:])
 
 
 @pytest.mark.parametrize("vector", vectors.read_all("from-agent"), ids=lambda vector: vector.name)
