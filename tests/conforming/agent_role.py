@@ -161,7 +161,7 @@ class Trial:
         self.stderr = open(os.path.join(self.directory.name, "stderr"), "w+b")
         self.process = subprocess.Popen(
             command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr,
-            env={**os.environ, "EXPERIMENTS_SOCKET": self.path, "EXPERIMENTS_DIR": self.directory.name})
+            env={**os.environ, "EXPERIMENTS_SOCKET": self.path, "EXPERIMENTS_DIR": os.path.join(self.directory.name, "not-here")})
         self.lines, self.news = [], threading.Condition()
         self.output = threading.Thread(target=self._read_output, daemon=True)
         self.output.start()

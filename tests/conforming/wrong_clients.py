@@ -255,6 +255,19 @@ class TakesAnotherIdWhenItsOwnIsTaken(Client):
             self.id = secrets.token_hex(8)
 
 
+class ForgetsWhatIsRejected(Client):
+    """id-taken"""
+
+    def begin(self):
+        super().begin()
+        self.has_welcome = True  # it does not wait for it
+
+    def hear(self, message):
+        super().hear(message)
+        self.forget(message.get("rejected", {}).get("number", 0))
+        self.is_taken = self.is_taken or message.get("rejected", {}).get("code") == "hello-expected"
+
+
 class WaitsForAVersion(Client):
     """version-not-spoken"""
 
