@@ -1,9 +1,10 @@
 """The command line of tests/conformance."""
 
 import argparse
+import shutil
 import sys
 
-from conforming import checks, client_role
+from conforming import checks, client_role, vectors
 from conforming.agent_role import Failure, Trial
 
 HELP = """
@@ -14,17 +15,21 @@ Does a client, or an agent, keep to proto/PROTOCOL.md?
 
 CLIENT is a program around the client library that is looked at, a few lines long:
 
-  - it reads lines from standard input, each a JSON object such as {"epoch": 1, "loss": 0.5}, and sends each as one
-    numbered report to the socket that EXPERIMENTS_SOCKET names, in JSON lines or in protobuf. "epoch" and "step" are the
-    report's fields of that name, everything else is a metric: its value is a number, or "NaN", "Infinity" or
-    "-Infinity"; its name may have any character.
-  - it prints a line "stop: REASON" to standard output, and flushes it, when it learns of a stop; nothing needs to stop.
-    It learns of it without further input.
-  - at the end of its input it waits until all is acknowledged, also while there is no agent, and exits with 0. Where the
-    agent does not speak its version it exits, too, with any status.
+  - it reads lines from standard input, and sends each as one numbered report to the socket that EXPERIMENTS_SOCKET
+    names, in JSON lines or in protobuf. "epoch" and "step" are fields of the report, everything else is a metric: its
+    value is a number, or "NaN", "Infinity" or "-Infinity"; its name may have any character.
+        it reads:  {"epoch": 1, "step": 900, "loss": 0.5, "val/acc": "NaN"}
+        it sends:  {"report": {"number": 1, "epoch": 1, "step": 900, "metrics": {"loss": 0.5, "val/acc": "NaN"}}}
+  - when it learns of a stop it prints a line "stop: REASON" to standard output ("stop: " without a reason), and flushes
+    it. It learns of it without further input, and goes on; it may print the line of a second stop, or not.
+  - at the end of its input it waits until all is acknowledged, also while there is no agent, and exits with 0; no "end"
+    needs to be sent. Where the agent does not speak its version it exits, too, with any status.
+  - what it prints otherwise, to standard output or error, is shown when something is wrong.
 
-It is started once for each check. Each line says what was looked at, and of what is wrong: what was expected, what
-came, and which section of PROTOCOL.md says so. The exit status is 0 when all is well, 1 when something is wrong.
+It is started once for each check; all of them take half a minute. Each line says what was looked at, and of what is
+wrong: what was expected, what came, and which section of PROTOCOL.md says so. Options come before CLIENT:
+`--only rejected ./my-client` is one check alone. The exit status is 0 when all is well, 1 when something is wrong, and 2
+when nothing was looked at.
 """
 
 
@@ -92,14 +97,27 @@ def try_agent(program, only=(), patience=30, seed=0, tell=_tell):
     return failed
 
 
+def _find_fault(arguments):
+    """What is wrong with the arguments, or None."""
+    if not arguments.command:
+        return "expected a client, or --agent and an agent"
+    if not shutil.which(arguments.command[0]):
+        return f"{arguments.command[0]}: expected a program that can be run"
+    names = [vector.name for vector in vectors.read_all("from-client")] if arguments.agent else \
+        [name for _, name, _ in checks.CHECKS]
+    unknown = [name for name in arguments.only if name not in names]
+    return f"--only {unknown[0]}: expected one of {', '.join(names)}" if unknown else None
+
+
 def main():
     arguments = _parser().parse_args()
     if arguments.list:
         for function, name, section in checks.CHECKS:
             print(f"{name}: {function.__doc__} ({section})")
         return 0
-    if not arguments.command:
-        print("tests/conformance: expected a client, or --agent and an agent; --help says more", file=sys.stderr)
+    fault = _find_fault(arguments)
+    if fault:
+        print(f"tests/conformance: {fault}; --help says more", file=sys.stderr)
         return 2
     if arguments.agent:
         failed = try_agent(arguments.command[0], arguments.only, arguments.patience, arguments.seed)

@@ -50,6 +50,13 @@ def test_a_field_of_another_type_is_shown():
     assert len(told) == 1 and any("metrics: expected an object, not [1.0]" in detail for detail in told[0][3:])
 
 
+@pytest.mark.parametrize("arguments", [["--only", "no-check", sys.executable], ["./not-there"], []])
+def test_nothing_looked_at_is_not_well(arguments):
+    run = subprocess.run([sys.executable, HERE.parent / "conformance", *arguments],
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert run.returncode == 2 and "expected" in run.stderr and not run.stdout
+
+
 @pytest.mark.parametrize("vector", vectors.read_all("from-agent"), ids=lambda vector: vector.name)
 @pytest.mark.parametrize("encoding", vectors.ENCODINGS)
 def test_what_the_agent_says_means_this(vector, encoding):
