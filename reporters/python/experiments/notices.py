@@ -14,6 +14,9 @@ def notice(matter: str, text: str) -> None:
     if matter in _told or len(_told) >= MATTERS:
         return
     _told.add(matter)
-    import logging  # only when there is something to say: it is half of what an import would cost
+    try:
+        import logging  # only when there is something to say: it is half of what an import would cost
 
-    logging.getLogger("experiments").warning("experiments: %s", text)
+        logging.getLogger("experiments").warning("experiments: %s", text)
+    except Exception:  # of a stranger's handler, or since sys.stderr is closed
+        pass

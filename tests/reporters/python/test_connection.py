@@ -1,5 +1,6 @@
 """The conversation with the agent, which the tests play: what is sent, kept, sent again and dropped."""
 
+import logging
 import os
 import pathlib
 import signal
@@ -331,6 +332,16 @@ def test_a_mistake_of_ours_is_not_the_trainings(reporter, monkeypatch, caplog):
     reporter.report(epoch=1)
     reporter.report(epoch=1)
     assert [record.levelname for record in caplog.records] == ["WARNING"] and "ZeroDivisionError" in caplog.text
+
+
+def test_a_notice_that_cannot_be_written_is_not_the_trainings(reporter, monkeypatch):
+    """As in a daemon that has closed sys.stderr; logging passes on what its handlers raise."""
+    def closed(*_):
+        raise ValueError("I/O operation on closed file")
+
+    monkeypatch.setattr(logging.Logger, "warning", closed)
+    reporter.report(epoch=1, loss="a text")
+    reporter.parameters(None)
 
 
 def test_a_report_in_a_signal_handler_while_one_is_in_progress(listener, reporter, monkeypatch):
