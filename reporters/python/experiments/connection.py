@@ -25,6 +25,7 @@ READ_EVERY = 1024  # or after so many messages
 CHUNK_BYTES = 65536  # sent with one call when there is something to catch up
 CALL_BYTES = 262144  # and so many at most before the trainer goes on
 SEND_BUFFER_BYTES = 1024 * 1024
+WAIT_SECONDS = 60.0  # of one call: neither poll() nor sleep() takes any number
 PATH_BYTES = 107  # what sockaddr_un holds with its NUL
 
 _NOSIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # SIGPIPE may have been given its default back
@@ -110,6 +111,7 @@ class Connection:
 
     def wait(self, seconds: float) -> None:
         """Until there is something to do, at most so long."""
+        seconds = min(seconds, WAIT_SECONDS)
         if self._socket is None:
             time.sleep(max(0.0, min(seconds, self._retry_at - _now())))
             return

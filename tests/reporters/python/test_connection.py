@@ -344,6 +344,20 @@ def test_a_notice_that_cannot_be_written_is_not_the_trainings(reporter, monkeypa
     reporter.parameters(None)
 
 
+@pytest.mark.parametrize("seconds", [float("inf"), 1e10])
+def test_a_flush_waits_for_any_time(listener, reporter, monkeypatch, seconds):
+    """Longer than poll() and sleep() can."""
+    def answered(self, left):
+        listener.kept(1)
+        wait(self, left)
+
+    wait = connection.Connection.wait
+    monkeypatch.setattr(connection.Connection, "wait", answered)
+    reporter.report(epoch=1)
+    listener.accept()
+    assert reporter.flush(seconds)
+
+
 def test_a_report_in_a_signal_handler_while_one_is_in_progress(listener, reporter, monkeypatch):
     """Also one that would wait: flush() returns when its time is up."""
     heard = []
