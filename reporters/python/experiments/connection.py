@@ -73,6 +73,9 @@ class Connection:
         if len(os.fsencode(path)) > PATH_BYTES:
             self.refused = True
             notice("path", f"the path of the agent's socket has {len(os.fsencode(path))} bytes, at most {PATH_BYTES} fit: {path}")
+        elif not hasattr(socket, "AF_UNIX"):
+            self.refused = True
+            notice("path", f"nothing can be reported to {path}: this Python has no Unix sockets")
 
     # --- what the reporter calls ---
 
@@ -164,7 +167,7 @@ class Connection:
 
     def _connect(self) -> bool:
         now = _now()
-        if self.refused or now < self._retry_at or not hasattr(socket, "AF_UNIX"):
+        if self.refused or now < self._retry_at:
             return False
         self._retry_at = now + RETRY_SECONDS
         connection = None

@@ -358,6 +358,16 @@ def test_a_flush_waits_for_any_time(listener, reporter, monkeypatch, seconds):
     assert reporter.flush(seconds)
 
 
+def test_where_there_are_no_unix_sockets(monkeypatch, caplog):
+    """As in Python on Windows: nothing goes anywhere, and nobody waits for it."""
+    monkeypatch.delattr(socket, "AF_UNIX")
+    monkeypatch.setattr(connection.Connection, "wait", lambda *_: pytest.fail("it waits"))
+    reporter = Reporter("/tmp/agent.sock")
+    reporter.report(epoch=1)
+    assert not reporter.should_stop() and not reporter.flush(60)
+    assert "no Unix sockets" in caplog.text
+
+
 def test_a_report_in_a_signal_handler_while_one_is_in_progress(listener, reporter, monkeypatch):
     """Also one that would wait: flush() returns when its time is up."""
     heard = []
