@@ -625,6 +625,13 @@ static void disconnect(struct exp_reporter *reporter) {
         reporter->ring.sent = reporter->ring.first;
 }
 
+/* After a call that failed. Where the program has closed the descriptor, its number is another file's by now. */
+static void disconnect_after_error(struct exp_reporter *reporter) {
+        if (errno == EBADF || errno == ENOTSOCK)
+                reporter->fd = -1;
+        disconnect(reporter);
+}
+
 /* Without an agent and without its directory there will hardly be one. */
 static void tell_no_agent(struct exp_reporter *reporter) {
         char directory[sizeof(reporter->path)];
@@ -813,8 +820,10 @@ static void hear(struct exp_reporter *reporter) {
 
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+                if (n == 0)
                         disconnect(reporter);
+                else if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
+                        disconnect_after_error(reporter);
                 more = n == (ssize_t)room;
                 if (n > 0) {
                         reporter->heard_bytes += (size_t)n;
@@ -871,7 +880,10 @@ static void send_some(struct exp_reporter *reporter) {
                 }
                 if (errno == EAGAIN || errno == EWOULDBLOCK)
                         return;
-                hear(reporter); /* what was acknowledged before it closed */
+                if (errno == EPIPE || errno == ECONNRESET)
+                        hear(reporter); /* what was acknowledged before it closed */
+                else
+                        disconnect_after_error(reporter);
                 disconnect(reporter);
         }
 }

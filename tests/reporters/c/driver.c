@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,6 +109,21 @@ static int fork_once(void) {
         return WEXITSTATUS(status);
 }
 
+/* The number of the reporter's socket becomes that of a file, of which the answer is whether it is open still, and empty. */
+static int close_under_it(void) {
+        struct stat status;
+        FILE *file = tmpfile();
+        int fd = 3;
+
+        while (fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode))
+                fd++;
+        dup2(fileno(file), fd);
+        if (exp_report_epoch(reporter, 2, NULL, 0) != 0 || fstat(fd, &status) < 0 || status.st_size > 0)
+                return 1;
+        fclose(file);
+        return close(fd) == 0 && exp_report_epoch(reporter, 3, NULL, 0) == 0 ? 0 : 1;
+}
+
 static int run(const char *command) {
         char reason[500];
         const char *text;
@@ -127,6 +143,8 @@ static int run(const char *command) {
                 return exp_flush(reporter, atoi(argument()));
         if (strcmp(command, "fork") == 0)
                 return fork_once();
+        if (strcmp(command, "close_under_it") == 0)
+                return close_under_it();
         if (strcmp(command, "should_stop") == 0)
                 return exp_should_stop(reporter);
         if (strcmp(command, "stop_reason") == 0) {

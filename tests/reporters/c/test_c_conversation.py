@@ -131,6 +131,19 @@ def test_what_was_not_acknowledged_is_sent_again_with_the_same_id(drive, fake):
     assert second.hear()["report"]["number"] == 4
 
 
+def test_descriptors_that_were_closed_under_it(drive, fake):
+    """As daemons do; the number is another file's then, which is neither written nor closed."""
+    driver = drive(QUICK)
+    driver.ask("report epoch=1")
+    connection = fake.accept()
+    connection.hear(), connection.hear()
+    assert driver.ask("close_under_it") == 0
+    connection = fake.accept()
+    connection.hear()
+    assert [connection.hear()["report"]["number"] for _ in range(3)] == [1, 2, 3]
+    assert driver.end() == ""
+
+
 def test_what_a_welcome_says_is_kept_is_kept(drive, fake):
     driver = drive()
     assert driver.ask("many 1 3") == 3
