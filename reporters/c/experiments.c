@@ -42,6 +42,8 @@ enum {
         REASON_BYTES = 1024,
         REASONS = 8, /* of a stop, each other than the one before; more are not heard */
         PROGRAM_BYTES = 256,
+        TEXT_BYTES = 4096,    /* of a parameter */
+        MESSAGE_BYTES = 1024, /* of an end */
         ID_DIGITS = 16,
         RANK_MAX = 65535,
         NUMBER_BYTES = 32, /* of a double or integer as text */
@@ -164,22 +166,32 @@ static int is_plain(unsigned char byte) {
         return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
-static void put_string(struct writer *writer, const char *text) {
+/* The characters that have max_bytes in UTF-8 together. */
+static void put_start(struct writer *writer, const char *text, size_t max_bytes) {
         put(writer, "\"", 1);
         while (*text && !writer->full) {
-                size_t n = 0;
+                size_t n = 0, said;
 
-                while (is_plain((unsigned char)text[n]))
+                while (n < max_bytes && is_plain((unsigned char)text[n]))
                         n++;
                 put(writer, text, n);
                 text += n;
+                max_bytes -= n;
                 if (!*text)
                         break;
                 n = utf8_bytes((const unsigned char *)text);
+                said = n > 0 ? n : 3; /* U+FFFD */
+                if (said > max_bytes)
+                        break;
                 put_character(writer, text, n);
                 text += n > 0 ? n : 1;
+                max_bytes -= said;
         }
         put(writer, "\"", 1);
+}
+
+static void put_string(struct writer *writer, const char *text) {
+        put_start(writer, text, SIZE_MAX);
 }
 
 static void put_key(struct writer *writer, const char *key) {
@@ -603,7 +615,7 @@ static void make_hello(struct exp_reporter *reporter) {
         put_string(&writer, reporter->id);
         if (reporter->program[0]) {
                 put_key(&writer, "program");
-                put_string(&writer, reporter->program);
+                put_start(&writer, reporter->program, PROGRAM_BYTES);
         }
         put_key(&writer, "pid");
         put_unsigned(&writer, (uint64_t)getpid());
@@ -1229,7 +1241,7 @@ static int say_parameters(struct exp_reporter *reporter, const struct exp_parame
         for (size_t i = 0; i < n; i++) {
                 put_key(&writer, parameters[i].name);
                 if (parameters[i].text)
-                        put_string(&writer, parameters[i].text);
+                        put_start(&writer, parameters[i].text, TEXT_BYTES);
                 else
                         put_double(&writer, parameters[i].number);
         }
@@ -1263,7 +1275,7 @@ static int say_end(struct exp_reporter *reporter, int exit_status, const char *m
         }
         if (message && *message) {
                 put_key(&writer, "message");
-                put_string(&writer, message);
+                put_start(&writer, message, MESSAGE_BYTES);
         }
         return end_message(reporter, &writer, 0);
 }

@@ -88,10 +88,10 @@ int exp_report(struct exp_reporter *reporter, const struct exp_moment *moment);
 int exp_report_epoch(struct exp_reporter *reporter, double epoch, const struct exp_metric *metrics, size_t n_metrics);
 int exp_report_step(struct exp_reporter *reporter, double step, const struct exp_metric *metrics, size_t n_metrics);
 
-/* Hyperparameters that are not in the environment; they are added to those that are known. */
+/* Hyperparameters that are not in the environment; they are added to those that are known. Of a text 4,096 bytes count. */
 int exp_parameters(struct exp_reporter *reporter, const struct exp_parameter *parameters, size_t n_parameters);
 
-/* The training is over: complete with exit_status 0, else failed. message may be NULL. */
+/* The training is over: complete with exit_status 0, else failed. message may be NULL; 1,024 bytes of it count. */
 int exp_end(struct exp_reporter *reporter, int exit_status, const char *message);
 
 /* Whether somebody asks the run to stop: write a checkpoint, and end with exit status 0. One system call, and one more where

@@ -145,6 +145,8 @@ static int run(const char *command) {
                 return fork_once();
         if (strcmp(command, "close_under_it") == 0)
                 return close_under_it();
+        if (strcmp(command, "end_with") == 0)
+                return exp_end(reporter, 1, strtok(NULL, ""));
         if (strcmp(command, "should_stop") == 0)
                 return exp_should_stop(reporter);
         if (strcmp(command, "stop_reason") == 0) {
@@ -164,8 +166,11 @@ static int run(const char *command) {
                 return setlocale(LC_ALL, argument()) ? 0 : 1;
         if (strcmp(command, "new") == 0) {
                 struct exp_options options = { NULL, "driver of tests", 0, 0, 0 };
+                const char *program;
 
                 options.rank = atoi(argument());
+                program = argument();
+                options.program = *program ? program : options.program;
                 reporter = exp_reporter_new(&options);
                 return reporter ? 0 : 1;
         }

@@ -75,6 +75,26 @@ def test_names_are_escaped_and_always_utf8(drive, fake):
     assert [said[i] for i in range(len(names))] == expected
 
 
+@pytest.mark.parametrize("text, taken", [
+    ("x" * 1100, "x" * 1024), ("é" * 600, "é" * 512), ("x" + "é" * 600, "x" + "é" * 511), ("\udcff" * 500, "\ufffd" * 341)])
+def test_an_end_with_a_long_message_is_an_end(drive, fake, text, taken):
+    """The agent would take neither."""
+    driver = drive()
+    assert driver.ask("end_with " + text) == 0
+    connection = fake.accept()
+    connection.hear()
+    assert connection.hear()["end"] == {"number": 1, "exitStatus": 1, "message": taken}
+
+
+def test_what_is_too_long_for_a_parameter_or_a_program_is_cut(drive, fake):
+    driver = drive()
+    assert driver.ask("new 0 " + "x" * 250 + "\udcff" * 6) == 0
+    assert driver.ask("parameters a=~" + "x" * 5000 + " b=1") == 0
+    connection = fake.accept()
+    assert connection.hear()["hello"]["program"] == "x" * 250 + "\ufffd" * 2
+    assert connection.hear()["parameters"]["values"] == {"a": "x" * 4096, "b": 1}
+
+
 def digits(text):
     """Of the significand, without zeros around it."""
     return len(re.sub(r"[eE].*|[-.]", "", text).strip("0"))
