@@ -136,6 +136,20 @@ def test_a_role_that_allows_too_much_opens_nothing(act_as, api, namespace, make_
     refused(agent.patch(objects.path("Result", namespace, "mnist", version=version), fields), because)
 
 
+def test_a_role_of_another_namespace_opens_nothing(act_as, api, namespace):
+    """A Job of the same name there is not the pod's."""
+    other = objects.create_namespace(api, namespace[:60] + "-b")
+    assert api.post(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{other}/rolebindings", {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "from-elsewhere"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": objects.AGENT},
+        "subjects": [{"kind": "ServiceAccount", "name": objects.AGENT, "namespace": namespace}]}).status == 201
+    agent = act_as("mnist-abcde")
+    while agent.get(objects.path("Result", other, "mnist")).status == 403:
+        pass  # the server has not heard of the binding yet
+    refused(agent.post(objects.path("Result", other), result(other, "mnist")),
+            "an agent reports in the namespace of its pod")
+
+
 def test_others_are_not_concerned(cluster, kubectl, api, namespace, make_result):
     """Neither an optimizer's service account nor a person."""
     make_result("mnist")
