@@ -136,6 +136,8 @@ def test_a_role_that_allows_too_much_opens_nothing(act_as, api, namespace, make_
     while agent.get(objects.path("Result", namespace)).status == 403:
         pass  # the server has not heard of the binding yet
     refused(agent.patch(objects.path("Result", namespace, "mnist", version=version), fields), because)
+    refused(agent.delete(objects.path("Result", namespace, "mnist", version=version)), "an agent deletes no Result")
+    refused(agent.delete(objects.path("Result", namespace, version=version)), "an agent deletes no Result")
 
 
 def test_a_role_of_another_namespace_opens_nothing(act_as, api, namespace):
