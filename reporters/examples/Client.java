@@ -110,6 +110,10 @@ class Client {
         Function<String, Optional<String>> variable = name -> Optional.ofNullable(System.getenv(name)).filter(value -> !value.isEmpty());
         var directory = variable.apply("EXPERIMENTS_DIR").orElse("/experiments");
         var path = variable.apply("EXPERIMENTS_SOCKET").orElse(directory + "/agent.sock");
+        if (path.equals("none")) { // nothing is to be reported
+            System.in.transferTo(OutputStream.nullOutputStream());
+            return;
+        }
         var hello = "{\"hello\":{\"client\":\"" + UUID.randomUUID() + "\",\"pid\":" + ProcessHandle.current().pid() + "}}";
         var client = new Client();
         Callable<Void> talk = () -> { while (true) client.talk(path, hello); };

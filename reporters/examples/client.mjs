@@ -25,6 +25,7 @@ class Client extends EventEmitter {
   }
 
   connect() {
+    if (this.#path === "none") return void (this.report = () => {}); // nothing is to be reported
     this.#agent = createConnection(this.#path, () => this.#agent.write(encode({ hello: this.#hello })));
     this.#agent.on("error", () => {}).on("close", () => setTimeout(() => this.#reconnect(), 1000));
     const lines = createInterface(this.#agent); // has the error once more

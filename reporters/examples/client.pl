@@ -48,6 +48,8 @@ sub hear {
     if ($code eq 'version-not-spoken') { 1 while <STDIN>; exit }
 }
 
+if ($path eq 'none') { 1 while <STDIN>; exit }    # nothing is to be reported
+
 for (my $input = \*STDIN; $input || @unkept;) {
     connect_to_agent() if !$agent && time >= $next_try && (@unkept || !$next_try);
     $unsent .= $unkept[$sent++][1] while $welcomed && $sent < @unkept && length $unsent < 65_536;

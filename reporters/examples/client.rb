@@ -16,8 +16,9 @@ class Client < Monitor
     @path = socket || "#{directory || "/experiments"}/agent.sock"
     @hello = { client: SecureRandom.hex(8), program: $0, pid: Process.pid }
     @stop, @changed = stop, new_cond
+    @quiet = @path == "none" # nothing is to be reported
     @number, @sent, @unkept = 0, 0, {} # of unkept: number and line, in order
-    Thread.new { loop { talk; sleep 1; synchronize { @changed.wait_while { @unkept.empty? } } } }
+    Thread.new { loop { talk; sleep 1; synchronize { @changed.wait_while { @unkept.empty? } } } } unless @quiet
   end
 
   def report(values)

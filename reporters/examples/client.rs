@@ -121,6 +121,9 @@ fn main() {
     let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
     let directory = variable("EXPERIMENTS_DIR").unwrap_or("/experiments".into());
     let path = variable("EXPERIMENTS_SOCKET").unwrap_or(format!("{directory}/agent.sock"));
+    if path == "none" {
+        return drop(io::copy(&mut io::stdin(), &mut io::sink())); // nothing is to be reported
+    }
     let id = RandomState::new().build_hasher().finish(); // random
     let hello = format!("{{\"hello\":{{\"client\":\"{id:016x}\",\"pid\":{}}}}}\n", process::id());
     let client: &'static Client = Box::leak(Box::default());

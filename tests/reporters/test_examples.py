@@ -220,3 +220,15 @@ def test_each_conforms(commands):
             for language, command in commands.items()}
     said = {language: run.communicate()[0] for language, run in runs.items()}
     assert [language for language, run in runs.items() if run.returncode] == [], "\n".join(said.values())
+
+
+def test_where_the_socket_is_none_nothing_is_reported(command):
+    with running(command, "none") as client:
+        write(client, range(1, 100))
+        end(client)
+        assert client.stdout.read() == ""
+
+
+def test_where_the_socket_is_none_the_shell_reports_nothing():
+    subprocess.run(["sh", EXAMPLES / "client.sh"], input="{}\n", env=clean_environment({"EXPERIMENTS_SOCKET": "none"}), text=True,
+                   check=True)
