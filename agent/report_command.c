@@ -66,6 +66,11 @@ static int no_agent(const struct telling *telling, int error) {
         return EXIT_NOT_KEPT;
 }
 
+static int switched_off(void) {
+        fprintf(stderr, PROGRAM ": the socket is \"none\": nothing is reported\n");
+        return EXIT_NOT_KEPT;
+}
+
 static bool has_moment(const struct telling *telling) {
         return telling->moment.n_metrics > 0 || telling->moment.epoch >= 0 || telling->moment.step >= 0 ||
                telling->moment.epochs > 0 || telling->moment.output || telling->moment.checkpoint;
@@ -106,8 +111,11 @@ static int send_and_wait(const struct telling *telling) {
                 .socket = telling->path, .program = PROGRAM, .rank = EXP_RANK_EVERY, .quiet = true,
         };
         struct exp_reporter *reporter;
-        int r = telling->wait_ms < 0 ? try_to_connect(telling) : 0;
+        int r;
 
+        if (strcmp(telling->path, "none") == 0)
+                return switched_off();
+        r = telling->wait_ms < 0 ? try_to_connect(telling) : 0;
         if (r < 0)
                 return no_agent(telling, r);
         reporter = exp_reporter_new(&options);

@@ -84,6 +84,12 @@ def test_without_an_agent_it_fails_at_once():
     assert refused.stderr == f"experiments-agent report: no agent at {short}/agent.sock: Connection refused\n"
 
 
+@pytest.mark.parametrize("wait", [[], ["--wait", "60"]])
+def test_where_the_socket_is_none_nothing_is_reported(wait):
+    told = run("report", *wait, "loss=1", env={"EXPERIMENTS_SOCKET": "none"})
+    assert (told.returncode, told.stderr) == (1, 'experiments-agent report: the socket is "none": nothing is reported\n')
+
+
 def test_it_waits_for_an_agent_that_is_not_there_yet(start):
     with tempfile.TemporaryDirectory() as short:
         path = f"{short}/agent.sock"
