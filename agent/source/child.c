@@ -129,7 +129,12 @@ static void abandon(struct child *child) {
                         relay_abandon(child->outputs[i]);
 }
 
-/* What the terminal sends (SI_KERNEL) goes to its whole foreground group, and it is of ours. */
+/* What the terminal sends (SI_KERNEL) goes to its whole foreground group: to us and to it alike, unless it has made a
+ * group of its own, as timeout(1) does. */
+static bool has_it_already(const struct child *child, const struct signalfd_siginfo *info) {
+        return info->ssi_code == SI_KERNEL && getpgid(child->pid) == getpgrp();
+}
+
 static void take_signal(struct child *child, const struct signalfd_siginfo *info) {
         int number = (int)info->ssi_signo;
         bool was_running = child->pid > 0;
@@ -141,7 +146,7 @@ static void take_signal(struct child *child, const struct signalfd_siginfo *info
                 abandon(child);
         else if (number == SIGWINCH)
                 resize(child);
-        else if (info->ssi_code != SI_KERNEL)
+        else if (!has_it_already(child, info))
                 child_signal(child, number);
         child->config.signalled(child->config.userdata, number);
 }

@@ -282,6 +282,29 @@ def test_ctrl_c_ends_what_does_not_take_it(terminal, work):
     assert result(work, "results")["status"]["attempt"]["exitCode"] == 130
 
 
+# The first of the two that arrives, as an exit status: that of the process which sent the second one is sure to arrive.
+SAYS_WHICH_CAME_FIRST = """
+import os, signal, sys
+first, second, has_own_group = int(sys.argv[1]), signal.SIGUSR1, int(sys.argv[2])
+if has_own_group:
+    os.setpgid(0, 0)
+signal.pthread_sigmask(signal.SIG_BLOCK, {first, second})
+print("ready", flush=True)
+os._exit(100 + signal.sigwait({first, second}))
+"""
+
+
+@pytest.mark.parametrize("key, shown, number", [(b"\x03", b"^C", 2), (b"\x1c", b"^\\", 3)])
+def test_ctrl_c_reaches_it_in_a_group_of_its_own(key, shown, number, terminal):
+    """As of timeout(1), which alone would be the job that the terminal signals."""
+    opened = terminal.run(*script(SAYS_WHICH_CAME_FIRST, str(number), "1"))
+    opened.wait_for(b"ready")
+    opened.type(key)
+    opened.wait_for(shown)  # which the terminal shows when it has sent the signal
+    opened.process.send_signal(signal.SIGUSR1)
+    assert opened.end() == 100 + number
+
+
 def test_as_a_job_of_a_shell_it_stops_and_goes_on(terminal):
     """Ctrl-Z, fg, and the end: a shell's wait(2) sees of the agent what it would see of the command."""
     shell = terminal(*script("""
