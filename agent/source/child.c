@@ -129,10 +129,16 @@ static void abandon(struct child *child) {
                         relay_abandon(child->outputs[i]);
 }
 
-/* What the terminal sends (SI_KERNEL) goes to its whole foreground group: to us and to it alike, unless it has made a
- * group of its own, as timeout(1) does. */
+/* A terminal that hangs up tells the leader of its session alone (Linux, tty_jobctrl.c, tty_signal_session_leader): others
+ * learn it when the leader ends. */
+static bool is_hangup_of_leader(int number) {
+        return (number == SIGHUP || number == SIGCONT) && getsid(0) == getpid();
+}
+
+/* What else the terminal sends (SI_KERNEL) goes to its whole foreground group: to us and to it alike, unless it has made
+ * a group of its own, as timeout(1) does. */
 static bool has_it_already(const struct child *child, const struct signalfd_siginfo *info) {
-        return info->ssi_code == SI_KERNEL && getpgid(child->pid) == getpgrp();
+        return info->ssi_code == SI_KERNEL && getpgid(child->pid) == getpgrp() && !is_hangup_of_leader((int)info->ssi_signo);
 }
 
 static void take_signal(struct child *child, const struct signalfd_siginfo *info) {

@@ -305,6 +305,17 @@ def test_ctrl_c_reaches_it_in_a_group_of_its_own(key, shown, number, terminal):
     assert opened.end() == 100 + number
 
 
+@pytest.mark.parametrize("has_agent", [False, True])
+def test_when_the_terminal_hangs_up_it_learns_it(has_agent, terminal):
+    """The kernel tells the leader of the session alone, which the command itself would be."""
+    opened = (terminal.run if has_agent else terminal)(*script(SAYS_WHICH_CAME_FIRST, "1", "0"))
+    opened.wait_for(b"ready\r\n")
+    os.close(opened.fd)
+    opened.fd = os.open(os.devnull, os.O_RDONLY)
+    opened.process.send_signal(signal.SIGUSR1)
+    assert opened.process.wait() == 100 + signal.SIGHUP
+
+
 def test_as_a_job_of_a_shell_it_stops_and_goes_on(terminal):
     """Ctrl-Z, fg, and the end: a shell's wait(2) sees of the agent what it would see of the command."""
     shell = terminal(*script("""
