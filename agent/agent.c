@@ -494,6 +494,7 @@ static int set_up_signals(struct agent *agent) {
         int r = agent->options->command ? set_up_child(agent) : 0;
 
         signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is an error of that file */
         if (agent->options->command)
                 return r;
         sigemptyset(&signals);

@@ -33,7 +33,7 @@ struct child {
 
         /* As we were started, and as it is to be. */
         sigset_t mask;
-        struct sigaction pipe_action, child_action;
+        struct sigaction pipe_action, size_action, child_action;
         struct rlimit files;
 };
 
@@ -176,7 +176,7 @@ static int take_signals(struct child *child) {
                 sigaddset(&set, forwarded[i]);
         /* Where it is ignored, children leave no exit status behind (sigaction(2)). */
         if (sigaction(SIGCHLD, &action, &child->child_action) < 0 || sigaction(SIGPIPE, NULL, &child->pipe_action) < 0 ||
-            sigprocmask(SIG_BLOCK, &set, &child->mask) < 0)
+            sigaction(SIGXFSZ, NULL, &child->size_action) < 0 || sigprocmask(SIG_BLOCK, &set, &child->mask) < 0)
                 return -errno;
         child->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
         if (child->signals < 0)
@@ -218,6 +218,7 @@ static void make_output(struct child *child, int fd, int *ret_fd) {
 
 static void restore(const struct child *child) {
         (void)sigaction(SIGPIPE, &child->pipe_action, NULL);
+        (void)sigaction(SIGXFSZ, &child->size_action, NULL);
         (void)sigaction(SIGCHLD, &child->child_action, NULL);
         (void)setrlimit(RLIMIT_NOFILE, &child->files);
         (void)sigprocmask(SIG_SETMASK, &child->mask, NULL);

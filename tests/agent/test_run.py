@@ -487,6 +487,29 @@ def test_an_output_that_cannot_be_written_to_is_told_and_closed(work):
     assert done.returncode == 128 + signal.SIGPIPE
 
 
+def test_an_output_that_may_not_grow_is_told_and_closed(work):
+    """The limit is that of the command, which alone gets SIGXFSZ or EFBIG; it does not end the agent."""
+    command = ["sh", "-c", 'grep SigIgn /proc/self/status >&2; exec "$@"', "sh", *script("""
+        import os
+        try:
+            while True:
+                os.write(1, b"x" * 4096)
+        except OSError:
+            os._exit(4)
+    """)]
+    limited = ["bash", "-c", 'ulimit -f 64; exec "$@"', "bash"]
+    told = []
+    for name, words in (("alone", ()), ("ours", (AGENT, "run", "--to", "results", "--"))):
+        with open(work / name, "wb") as output:
+            done = subprocess.run([*limited, *words, *command], cwd=work, env=clean_environment(), stdin=subprocess.DEVNULL,
+                                  stdout=output, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 4, done.stderr
+        told.append(done.stderr)
+        assert (work / name).stat().st_size == 65536
+    assert told[1].startswith(told[0]) and "stdout cannot be written to: File too large" in told[1]
+    assert result(work, "results")["status"]["attempt"]["exitCode"] == 4
+
+
 def test_the_end_of_its_output_is_the_end_of_ours(start):
     process = start(*script("import os, sys; print('last'); os.close(1); sys.exit(int(input()))"), flags=("--to", "results"))
     assert process.stdout.read() == b"last\n"
