@@ -638,7 +638,7 @@ def test_what_a_process_inherits_is_as_without_us(work):
                                    env=clean_environment(), process_group=0)
                     for words in ((), (AGENT, "run", "--to", "results", "--")))
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, direct.stdout, "")
-    assert "(200, " in ours.stdout and "\n[0, 1, 2]\n23 True 0 [" in ours.stdout
+    assert "(200, " in ours.stdout and f"\n[0, 1, 2]\n23 True {os.nice(0)} [" in ours.stdout
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
