@@ -279,7 +279,7 @@ int child_start(struct child *child) {
 
         make_output(child, STDOUT_FILENO, &outputs[0]);
         /* What goes to one place keeps its order: a terminal, or a log with 2>&1. */
-        if (outputs[0] >= 0 && is_same(STDOUT_FILENO, STDERR_FILENO))
+        if (outputs[0] >= 0 && !is_held(STDERR_FILENO) && is_same(STDOUT_FILENO, STDERR_FILENO))
                 outputs[1] = fcntl(outputs[0], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         else
                 make_output(child, STDERR_FILENO, &outputs[1]);
