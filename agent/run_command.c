@@ -130,7 +130,8 @@ static void release_claim(struct defaults *defaults) {
 }
 
 /* Claims DIR/NAME.json of others that start in this second: the file that will become it (publish/directory.c) is made
- * first, then it is not to be there. */
+ * first, then it is not to be there. Where it is there, the file that was made may be what its owner writes anew just
+ * now, and stays: without it, what is written would be lost. */
 static int claim_result(struct defaults *defaults) {
         char temporary[PATH_MAX], path[PATH_MAX];
         int fd;
@@ -138,12 +139,16 @@ static int claim_result(struct defaults *defaults) {
         if ((size_t)snprintf(temporary, sizeof(temporary), "%s/.%s.tmp", defaults->to, defaults->name) >= sizeof(temporary) ||
             (size_t)snprintf(path, sizeof(path), "%s/%s.json", defaults->to, defaults->name) >= sizeof(path))
                 return -ENAMETOOLONG;
+        if (access(path, F_OK) == 0)
+                return -EEXIST;
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0)
                 return -errno;
         (void)close(fd);
+        if (access(path, F_OK) == 0)
+                return -EEXIST;
         memcpy(defaults->claim, temporary, sizeof(temporary));
-        return access(path, F_OK) == 0 ? -EEXIST : 0;
+        return 0;
 }
 
 /* The same of a directory. */

@@ -1,5 +1,6 @@
 """The real agent under test: starts it, waits for what it publishes by events, never by sleeping."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -7,6 +8,7 @@ import pathlib
 import select
 import signal
 import subprocess
+import sys
 
 AGENT = pathlib.Path(os.environ.get("EXPERIMENTS_AGENT", "build/dev/agent/experiments-agent")).resolve()
 
@@ -19,7 +21,7 @@ WITHOUT_INOTIFY = ["unshare", "--user", "--map-root-user", "sh", "-c",
 WITHOUT_PRIVILEGES = ["unshare", "--user"]
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_IN_MODIFY, _IN_MOVED_TO = 0x2, 0x80
+_IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
 
 
 def clean_environment(more=None):
@@ -50,6 +52,24 @@ def wait_for_kept(directory, n):
         assert _libc.inotify_add_watch(fd, os.fsencode(directory / ".agent"), _IN_MODIFY) >= 0
         while json.loads(run("state", "--output", "json", directory).stdout)["state"]["fold"]["accepted"] < n:
             os.read(fd, 65536)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def files_made(directory):
+    """The names of the files that are made in a directory meanwhile; known at the end."""
+    names = []
+    fd = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        assert _libc.inotify_add_watch(fd, os.fsencode(directory), _IN_CREATE) >= 0
+        yield names
+        with contextlib.suppress(BlockingIOError):
+            while events := os.read(fd, 65536):
+                while events:
+                    size = 16 + int.from_bytes(events[12:16], sys.byteorder)
+                    names.append(os.fsdecode(events[16:size].rstrip(b"\0")))
+                    events = events[size:]
     finally:
         os.close(fd)
 

@@ -16,10 +16,11 @@ import sys
 import tempfile
 import termios
 import textwrap
+import time
 
 import pytest
 
-from harness import AGENT, WITHOUT_PRIVILEGES, clean_environment, curve
+from harness import AGENT, WITHOUT_PRIVILEGES, clean_environment, curve, files_made
 
 PYTHON = sys.executable
 NUMBERS = {"TERM": 15, "INT": 2, "HUP": 1, "QUIT": 3, "USR1": 10, "USR2": 12}
@@ -714,6 +715,18 @@ def test_runs_that_start_together_have_names_of_their_own(flags, start, work):
         assert process.returncode == 0
     names = {one["metadata"]["name"] for one in results(work)}
     assert len(names) == 8 and all(re.fullmatch(r"true-\d{8}-\d{6}(-\d+)?", name) for name in names)
+
+
+def test_a_name_that_is_taken_is_not_touched(work):
+    """The agent that has it may be writing its file anew, beside it."""
+    (work / "results").mkdir()
+    now = time.time()
+    taken = [time.strftime("true-%Y%m%d-%H%M%S", time.gmtime(now + s)) for s in range(600)]
+    for name in taken:
+        (work / "results" / f"{name}.json").touch()
+    with files_made(work / "results") as names:
+        assert run(work, "true", flags=("--to", "results"), env=clean_environment({"TZ": "UTC0"})).returncode == 0
+    assert names and all(re.fullmatch(r"\.true-\d{8}-\d{6}-2\.tmp", name) for name in names)
 
 
 REPORTS = """
