@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
@@ -39,6 +40,7 @@ struct defaults {
         char socket[PATH_MAX];
         char socket_directory[PATH_MAX]; /* "": none was made */
         bool is_to_said, is_dir_ours;
+        int lock;                        /* see is_free(); -1: none */
         char claim[PATH_MAX];            /* see claim_result(); "": none is left to take away */
 };
 
@@ -93,16 +95,26 @@ static int check_command(const char *command) {
 
 /* --- the directory --- */
 
-/* Two agents of one directory would count everything twice: a run in a run, or beside a sidecar. */
-static bool is_free(const char *dir) {
+/* Two agents of one directory would count everything twice: a run in a run, or beside a sidecar. To look at the lock of
+ * the state is to hold it for a moment, which another run that starts just then must not meet: they come one at a time,
+ * by a lock of the directory itself. *ret_lock is held until we end; -1 where there is none. */
+static bool is_free(const char *dir, int *ret_lock) {
         CLEANUP(store_freep) struct store *store = NULL;
+        CLEANUP(cleanup_close) int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         char path[PATH_MAX];
 
-        return (size_t)snprintf(path, sizeof(path), "%s/.agent", dir) < sizeof(path) && store_open(&store, path) != -EBUSY;
+        if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+                return false;
+        if ((size_t)snprintf(path, sizeof(path), "%s/.agent", dir) >= sizeof(path) || store_open(&store, path) == -EBUSY)
+                return false;
+        *ret_lock = lock;
+        lock = -1;
+        return true;
 }
 
-static bool is_usable(const char *dir) {
-        return access(dir, W_OK | X_OK) == 0 && is_free(dir);
+static void release_lock(struct defaults *defaults) {
+        cleanup_close(&defaults->lock);
+        defaults->lock = -1;
 }
 
 static int make_absolute(const char *path, char ret_path[static PATH_MAX]) {
@@ -201,14 +213,17 @@ static bool is_of_variable(const char *value, const char *variable) {
 static void choose_dir(struct defaults *defaults) {
         struct options *options = defaults->options;
         const char *above = getenv("EXPERIMENTS_DIR");
+        bool is_above = is_of_variable(options->dir, "EXPERIMENTS_DIR");
 
-        if (above && *above && !is_free(above)) { /* of the agent that we run below */
-                if (is_of_variable(options->dir, "EXPERIMENTS_DIR"))
+        if (above && *above && !is_free(above, &defaults->lock)) { /* of the agent that we run below */
+                if (is_above)
                         options->dir = NULL;
                 if (is_of_variable(options->socket, "EXPERIMENTS_SOCKET"))
                         options->socket = NULL;
         }
-        if (!options->dir && is_usable(OPTIONS_DIR))
+        if (!is_above)
+                release_lock(defaults);
+        if (!options->dir && access(OPTIONS_DIR, W_OK | X_OK) == 0 && is_free(OPTIONS_DIR, &defaults->lock))
                 options->dir = OPTIONS_DIR;
         defaults->is_dir_ours = !options->dir;
 }
@@ -339,7 +354,7 @@ static int run_agent(const struct options *options) {
 }
 
 static int run(struct options *options) {
-        struct defaults defaults = { .options = options };
+        struct defaults defaults = { .options = options, .lock = -1 };
         int r = check_command(options->command[0]);
 
         if (r == 0)
@@ -349,6 +364,7 @@ static int run(struct options *options) {
                 r = run_agent(options);
         }
         release_claim(&defaults); /* nothing was published */
+        release_lock(&defaults);
         if (*defaults.socket_directory)
                 (void)rmdir(defaults.socket_directory);
         return r;

@@ -772,6 +772,20 @@ def test_a_run_in_a_run_has_a_result_of_its_own(work):
     assert curve(outer["status"], "in_output_loss") == {1: 0.3}
 
 
+def test_runs_that_start_together_do_not_meet_in_one_directory(work):
+    """Both may find that no agent is there yet; then one would end without having run its command."""
+    (work / "shared").mkdir()
+    first = os.open(work / "shared", os.O_RDONLY)  # is where another run is that starts, and has not come to its state yet
+    fcntl.flock(first, fcntl.LOCK_EX)
+    environment = clean_environment({"EXPERIMENTS_DIR": str(work / "shared")})
+    for is_busy in (True, False):
+        done = run(work, *script("import os; print(os.environ['EXPERIMENTS_DIR'])"), env=environment)
+        assert done.returncode == 0, done.stderr
+        assert pathlib.Path(done.stdout.decode().strip()).parent == (work / "experiments" if is_busy else work)
+        assert (work / "shared" / ".agent").exists() != is_busy
+        fcntl.flock(first, fcntl.LOCK_UN)
+
+
 def test_started_anew_what_it_says_counts_from_where_it_begins(work):
     flags = ("--to", "results", "--job", "again")
     run(work, "sh", "-c", "for i in 1 2 3; do echo epoch $i loss 0.$i; done; exit 1", flags=flags)
