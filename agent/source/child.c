@@ -122,6 +122,14 @@ static bool is_to_end(int number) {
         return number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
 }
 
+/* As nohup(1) has it, and sh for what it runs in the background: signals that we take are kept for us all the same
+ * (signal(7)), and may be for a child that has set its own handler. To us they say nothing. */
+static bool is_ignored(int number) {
+        struct sigaction action;
+
+        return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /* It has ended, and our output does not take what it wrote. */
 static void abandon(struct child *child) {
         for (size_t i = 0; i < N_OUTPUTS; i++)
@@ -148,13 +156,14 @@ static void take_signal(struct child *child, const struct signalfd_siginfo *info
         look_at_child(child); /* signals come by their numbers, not in their order */
         if (number == SIGCHLD || (was_running && child->pid == 0)) /* then this is what ended it, most likely */
                 return;
-        if (child->pid == 0 && !child->is_told && is_to_end(number))
+        if (child->pid == 0 && !child->is_told && is_to_end(number) && !is_ignored(number))
                 abandon(child);
         else if (number == SIGWINCH)
                 resize(child);
         else if (!has_it_already(child, info))
                 child_signal(child, number);
-        child->config.signalled(child->config.userdata, number);
+        if (!is_ignored(number))
+                child->config.signalled(child->config.userdata, number);
 }
 
 static void on_signals(void *userdata, uint32_t events) {

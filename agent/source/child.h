@@ -18,7 +18,7 @@ struct child_config {
         char *const *command;          /* name, looked up in PATH, and arguments; ends with NULL; borrowed */
         const struct filters *filters; /* how to read its output; borrowed; NULL: none */
         const struct record_sink *sink;/* borrowed; NULL: it is passed on and not read */
-        /* A signal was sent to us, and to it. */
+        /* A signal was sent to us, and to it; none that is ignored (nohup(1)). */
         void (*signalled)(void *userdata, int signal_number);
         /* It has ended, and what it wrote was passed on and read. Once. */
         void (*ended)(void *userdata, int exit_status);

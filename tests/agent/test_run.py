@@ -531,15 +531,30 @@ def test_processes_that_it_leaves_behind_hold_nothing_up(writes, start):
             os.kill(pid, signal.SIGKILL)
 
 
-def test_what_nobody_takes_of_an_ended_command_is_not_waited_for_after_a_signal(start, work):
-    """All of it fits into what is under way, so that the command ends by itself."""
+def end_with_output_left(start, work, **more):
+    """A run whose command has ended with exit status 3; all that it wrote fits into what is under way."""
     process = start(*script("import os, sys; os.write(2, b'%d\\n' % os.getpid()); os.write(1, bytes(150_000)); sys.exit(3)"),
-                    flags=("--to", "results", "--dir", "followed"))
+                    flags=("--to", "results", "--dir", "followed"), **more)
     pidfd = os.pidfd_open(int(process.stderr.readline()))
     select.select([pidfd], [], [])
     os.close(pidfd)
     ask_often(work / "followed" / "agent.sock", 10)
+    return process
+
+
+def test_what_nobody_takes_of_an_ended_command_is_not_waited_for_after_a_signal(start, work):
+    process = end_with_output_left(start, work)
     process.terminate()
+    assert process.wait() == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_signals_that_are_ignored_end_nothing(number, start, work):
+    """With nohup, and in the background of a shell script."""
+    process = end_with_output_left(start, work, prefix=["bash", "-c", 'trap "" HUP INT; exec "$@"', "bash"])
+    process.send_signal(number)
+    ask_often(work / "followed" / "agent.sock", 10)
+    assert len(process.stdout.read()) == 150_000
     assert process.wait() == 3
 
 
