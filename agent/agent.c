@@ -555,7 +555,7 @@ static int set_up_reports(struct agent *agent) {
 }
 
 static int listen_for_reports(struct agent *agent) {
-        int r = reports_listen(agent->reports, state_is_restored(agent->state));
+        int r = reports_listen(agent->reports, state_is_restored(agent->state) && !agent->is_replacement);
 
         return r == -ENAMETOOLONG ? EXIT_USAGE : r;
 }

@@ -199,7 +199,7 @@ const char *reports_stop_path(const struct reports *reports) {
         return reports->stop_path;
 }
 
-int reports_listen(struct reports *reports, bool run_is_restored) {
+int reports_listen(struct reports *reports, bool trainer_is_same) {
         const struct options *options = reports->config.options;
         struct socket_config config = {
                 .path = reports->socket_path,
@@ -215,7 +215,7 @@ int reports_listen(struct reports *reports, bool run_is_restored) {
         };
         int r;
 
-        if (!run_is_restored)
+        if (!trainer_is_same)
                 remove_old_stop_file(reports);
         if (options->socket && strcmp(options->socket, "none") == 0)
                 return 0;

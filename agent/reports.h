@@ -37,9 +37,10 @@ char **reports_parameters(struct reports *reports);
 /* The file `stop`: no source of metrics. */
 const char *reports_stop_path(const struct reports *reports);
 
-/* The state is read: listens, unless --socket says none. A `stop` that an earlier run left would stop this one: it is
- * removed, unless the run was restored. 0, -ENOMEM, or -ENAMETOOLONG, logged: the path asked for fits no socket. */
-int reports_listen(struct reports *reports, bool run_is_restored);
+/* The state is read: listens, unless --socket says none. A `stop` that an earlier trainer was given would stop this one:
+ * it is removed, unless the trainer is the same and the agent alone is another. 0, -ENOMEM, or -ENAMETOOLONG, logged: the
+ * path asked for fits no socket. */
+int reports_listen(struct reports *reports, bool trainer_is_same);
 /* The directory may be there now. */
 void reports_looked(struct reports *reports);
 /* A stop was requested; reason "": none was given. */

@@ -810,6 +810,15 @@ def test_started_anew_what_it_says_counts_from_where_it_begins(work):
     assert status["phase"] == "Succeeded" and status["attempt"]["exitCode"] == 0
 
 
+def test_started_anew_a_stop_of_before_does_not_stop_it(work):
+    """Who still wants it says so in the Result, and it comes again."""
+    flags = ("--to", "results", "--job", "again", "--dir", "followed")
+    command = script("import os; print('epoch 1 loss 0.1', os.path.exists(os.environ['EXPERIMENTS_DIR'] + '/stop'))")
+    for _ in range(2):
+        assert run(work, *command, flags=flags).stdout == b"epoch 1 loss 0.1 False\n"
+        (work / "followed" / "stop").write_text("worse than the median\n")
+
+
 def test_why_there_is_no_curve(work):
     run(work, "echo", "nothing of a training", flags=("--to", "results"))
     condition, = result(work, "results")["status"]["conditions"]
