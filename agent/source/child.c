@@ -264,6 +264,14 @@ static int cannot_run(struct child *child, int error) {
         return error == ENOENT ? CHILD_EXIT_NOT_FOUND : CHILD_EXIT_NOT_EXECUTABLE;
 }
 
+/* Whoever writes to it learns when the command closes it. */
+static void let_go_of_input(void) {
+        CLEANUP(cleanup_close) int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (null >= 0)
+                (void)dup3(null, STDIN_FILENO, O_CLOEXEC);
+}
+
 static int run(struct child *child, const int outputs[N_OUTPUTS]) {
         int fds[2], error;
 
@@ -293,6 +301,8 @@ int child_start(struct child *child) {
         else
                 make_output(child, STDERR_FILENO, &outputs[1]);
         r = run(child, outputs);
+        if (r == 0)
+                let_go_of_input();
         cleanup_close(&outputs[0]);
         cleanup_close(&outputs[1]);
         return r;

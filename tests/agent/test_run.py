@@ -511,6 +511,20 @@ def test_an_output_that_may_not_grow_is_told_and_closed(work):
     assert result(work, "results")["status"]["attempt"]["exitCode"] == 4
 
 
+def test_who_writes_to_its_input_learns_that_it_was_closed(start):
+    process = start(*script("""
+        import os, signal
+        os.close(0)
+        print("closed", flush=True)
+        signal.pause()
+    """), flags=("--to", "results"))
+    assert process.stdout.readline() == b"closed\n"
+    with pytest.raises(BrokenPipeError):
+        os.write(process.stdin.fileno(), b"more")
+    process.terminate()
+    assert process.wait() == 143
+
+
 def test_the_end_of_its_output_is_the_end_of_ours(start):
     process = start(*script("import os, sys; print('last'); os.close(1); sys.exit(int(input()))"), flags=("--to", "results"))
     assert process.stdout.read() == b"last\n"
