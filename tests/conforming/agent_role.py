@@ -269,6 +269,8 @@ class Trial:
         if before != shown(message):
             raise Failure(f"number {number} as it was: {before}", f"came: {shown(message)}")
         if kind == "report":
+            if not {"epoch", "step"}.isdisjoint(said.get("metrics", {})):
+                raise Failure("epoch and step as fields of the report, beside its metrics", f"came: {shown(message)}", "From the client")
             self.reports[number] = as_line(said)
 
     def finish(self, peer, may_drop=False):

@@ -79,6 +79,16 @@ class ListsItsMetrics(Client):
         return line[:-3] + b', "metrics": ' + json.dumps(list(metrics.values())).encode() + b"}}\n" if metrics else line
 
 
+class TakesTheEpochForAMetric(Client):
+    """hello-and-numbers"""
+
+    def encode(self, message):
+        report = message.get("report", {})
+        if "epoch" in report:
+            report.setdefault("metrics", {})["epoch"] = report.pop("epoch")
+        return super().encode(message)
+
+
 class SaysNoHello(Client):
     """hello-and-numbers"""
 
