@@ -245,17 +245,20 @@ static int set_dir_of_job(struct defaults *defaults, const char *runs) {
         return make_directory(defaults->dir);
 }
 
-/* TMPDIR/experiments.XXXXXX, mode 0700; "" when it cannot be made. */
+/* experiments.XXXXXX, mode 0700, in TMPDIR, an absolute path, or else in /tmp; "" when it cannot be made. */
 static int make_temporary(char ret_path[static PATH_MAX]) {
-        const char *temporary = getenv("TMPDIR");
+        const char *const places[] = { getenv("TMPDIR"), "/tmp" };
+        int r = -ENOENT;
 
-        if (!temporary || strlen(temporary) > SOCKET_PATH_BYTES_MAX / 2)
-                temporary = "/tmp";
-        (void)snprintf(ret_path, PATH_MAX, "%s/" RUNS ".XXXXXX", temporary);
-        if (mkdtemp(ret_path))
-                return 0;
-        *ret_path = '\0';
-        return -errno;
+        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && r < 0; i++) {
+                if (!places[i] || *places[i] != '/' || strlen(places[i]) > SOCKET_PATH_BYTES_MAX / 2)
+                        continue;
+                (void)snprintf(ret_path, PATH_MAX, "%s/" RUNS ".XXXXXX", places[i]);
+                r = mkdtemp(ret_path) ? 0 : -errno;
+        }
+        if (r < 0)
+                *ret_path = '\0';
+        return r;
 }
 
 /* In a container whose own files are not to be written: only what goes to a server can do without a place here. */
@@ -263,7 +266,7 @@ static int set_temporary_dir(struct defaults *defaults) {
         int r = make_temporary(defaults->dir);
 
         if (r < 0)
-                return cannot("TMPDIR", r);
+                return cannot("/tmp", r);
         defaults->options->dir = defaults->dir;
         if (!defaults->options->job)
                 run_name(defaults->options->command, (long long)time(NULL), 1, defaults->name);
@@ -300,9 +303,10 @@ static int set_places(struct defaults *defaults) {
 static int set_short_socket(struct defaults *defaults) {
         int r = make_temporary(defaults->socket_directory);
 
-        if (r == 0)
-                (void)snprintf(defaults->socket, PATH_MAX, "%.*s/agent.sock", SOCKET_PATH_BYTES_MAX, defaults->socket_directory);
-        return r;
+        if (r < 0)
+                return cannot("/tmp", r);
+        (void)snprintf(defaults->socket, PATH_MAX, "%.*s/agent.sock", SOCKET_PATH_BYTES_MAX, defaults->socket_directory);
+        return 0;
 }
 
 static int set_socket(struct defaults *defaults) {
@@ -317,8 +321,8 @@ static int set_socket(struct defaults *defaults) {
                 r = make_absolute(options->socket, defaults->socket);
         else if ((size_t)snprintf(defaults->socket, PATH_MAX, "%s/agent.sock", options->dir) > SOCKET_PATH_BYTES_MAX)
                 r = set_short_socket(defaults);
-        if (r < 0)
-                return cannot(options->dir, r);
+        if (r != 0)
+                return r < 0 ? cannot(options->socket, r) : r;
         options->socket = defaults->socket;
         return setenv("EXPERIMENTS_SOCKET", options->socket, 1) < 0 ? cannot("EXPERIMENTS_SOCKET", -errno) : 0;
 }

@@ -778,17 +778,19 @@ def test_files_and_socket_are_where_the_environment_says(flags, work):
         assert curve(status, name) == {1: value}
 
 
-def test_where_the_path_is_too_long_for_a_socket_it_is_elsewhere(work):
+@pytest.mark.parametrize("temporary", ["{work}", "{work}/none", "", "."])
+def test_where_the_path_is_too_long_for_a_socket_it_is_elsewhere(temporary, work):
     deep = work / ("d" * 100)
     deep.mkdir()
     done = run(deep, *script(REPORTS + """
     path = os.environ["EXPERIMENTS_SOCKET"]
     print(path, oct(os.stat(os.path.dirname(path)).st_mode))
-    """), flags=("--to", "results"), env=clean_environment({"TMPDIR": str(work)}))
+    """), flags=("--to", "results"), env=clean_environment({"TMPDIR": temporary.format(work=work)}))
     assert done.returncode == 0 and done.stderr == b"", done.stderr
     assert curve(result(deep, "results")["status"], "in_socket") == {1: 0.2}
     path, mode = done.stdout.decode().splitlines()[-1].split()
     assert len(path) < 108 and mode == "0o40700"
+    assert os.path.dirname(os.path.dirname(path)) == (str(work) if temporary == "{work}" else "/tmp")
     assert not os.path.exists(os.path.dirname(path)), "it is taken away"
 
 
