@@ -72,6 +72,8 @@ static int look_for(const char *command) {
         char candidate[PATH_MAX];
         int error = ENOENT;
 
+        if (!*command)
+                return ENOENT;
         if (strchr(command, '/') || !path)
                 return strchr(command, '/') && !is_executable(command, &error) ? error : 0;
         for (size_t n; ; path += n + 1) {

@@ -631,6 +631,7 @@ def test_what_cannot_be_run(work):
     (work / "bad").write_text("#!/no/such/interpreter\n")
     (work / "bad").chmod(0o755)
     assert run(work, "no-such-command").returncode == 127
+    assert run(work, "").returncode == 127
     assert run(work, "./no-such-command").returncode == 127
     assert run(work, "./text").returncode == 126
     assert run(work, ".").returncode == 126
