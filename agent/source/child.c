@@ -143,10 +143,16 @@ static bool is_hangup_of_leader(int number) {
         return (number == SIGHUP || number == SIGCONT) && getsid(0) == getpid();
 }
 
-/* What else the terminal sends (SI_KERNEL) goes to its whole foreground group: to us and to it alike, unless it has made
- * a group of its own, as timeout(1) does. */
-static bool has_it_already(const struct child *child, const struct signalfd_siginfo *info) {
-        return info->ssi_code == SI_KERNEL && getpgid(child->pid) == getpgrp() && !is_hangup_of_leader((int)info->ssi_signo);
+/* What else the terminal sends (SI_KERNEL) goes to its whole foreground group: to us and to it alike. Where it has made a
+ * group of its own, as timeout(1) does, that one would be the terminal's without us. */
+static void pass_signal_on(struct child *child, const struct signalfd_siginfo *info) {
+        int number = (int)info->ssi_signo;
+        pid_t group = child->pid > 0 ? getpgid(child->pid) : 0;
+
+        if (info->ssi_code != SI_KERNEL || is_hangup_of_leader(number))
+                child_signal(child, number);
+        else if (group > 0 && group != getpgrp())
+                (void)killpg(group, number);
 }
 
 static void take_signal(struct child *child, const struct signalfd_siginfo *info) {
@@ -160,8 +166,8 @@ static void take_signal(struct child *child, const struct signalfd_siginfo *info
                 abandon(child);
         else if (number == SIGWINCH)
                 resize(child);
-        else if (!has_it_already(child, info))
-                child_signal(child, number);
+        else
+                pass_signal_on(child, info);
         if (!is_ignored(number))
                 child->config.signalled(child->config.userdata, number);
 }

@@ -306,6 +306,27 @@ def test_ctrl_c_reaches_it_in_a_group_of_its_own(key, shown, number, terminal):
     assert opened.end() == 100 + number
 
 
+def test_ctrl_c_reaches_all_of_its_group(terminal):
+    """What it has started itself, too; what else is passed on is its own alone, and here it sends that on itself."""
+    opened = terminal.run(*script("""
+        import os, signal
+        os.setpgid(0, 0)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {2, 10})
+        child = os.fork()
+        if child == 0:
+            print("ready", flush=True)
+            os._exit(100 + signal.sigwait({2, 10}))
+        signal.sigwait({10})
+        os.kill(child, 10)
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """))
+    opened.wait_for(b"ready\r\n")
+    opened.type(b"\x03")
+    opened.wait_for(b"^C")
+    opened.process.send_signal(signal.SIGUSR1)
+    assert opened.end() == 102
+
+
 @pytest.mark.parametrize("has_agent", [False, True])
 def test_when_the_terminal_hangs_up_it_learns_it(has_agent, terminal):
     """The kernel tells the leader of the session alone, which the command itself would be."""
