@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from threading import Lock
-from typing import Deque, Optional, Tuple
+from typing import Deque, Dict, Optional, Tuple
 
 from . import process
 from .connection import Connection, Stop
@@ -28,9 +27,10 @@ class Delivery:
 
     def __init__(self, socket: Optional[str], rank: Optional[int], buffer_bytes: int) -> None:
         # Messages pass through a queue, and whoever gets the lock sends them. Nobody waits for the lock, so a
-        # signal handler cannot wait for what it interrupted.
+        # signal handler cannot wait for what it interrupted. The lock is a key that one holds: of a threading.Lock nobody
+        # can say whose it is, when the exception of a signal comes right after acquire().
         self._inbox: Deque[Tuple[str, str]] = deque()
-        self._lock = Lock()
+        self._holder: Dict[int, object] = {}
         self._named = socket, rank, buffer_bytes
         self._connection: Optional[Connection] = None
         self._direct: Optional[Connection] = None  # the same, when it was reached
@@ -43,31 +43,28 @@ class Delivery:
 
     def put(self, kind: str, fields: str) -> None:
         """Takes a message, and sends what can be sent without waiting."""
-        if self._lock.acquire(False):
-            try:
-                if self._direct is not None and not self._inbox:
-                    self._direct.put_and_work(kind, fields)
-                else:
-                    self._inbox.append((kind, fields))
-                    self._work()
-            finally:
-                self._lock.release()
-        else:
-            self._inbox.append((kind, fields))
-        # What came from another thread or a signal meanwhile is sent by whoever gets the lock next.
-        while self._inbox and self._lock.acquire(False):
-            try:
+        me, holder = object(), self._holder
+        try:
+            if holder.setdefault(0, me) is not me:
+                self._inbox.append((kind, fields))
+            elif self._direct is not None and not self._inbox:
+                self._direct.put_and_work(kind, fields)
+            else:
+                self._inbox.append((kind, fields))
                 self._work()
-            finally:
-                self._lock.release()
+        finally:  # without a call, after which a signal could come
+            try:
+                if holder[0] is me:
+                    del holder[0]
+            except KeyError:
+                pass
+        # What came from another thread or a signal meanwhile is sent by whoever gets the lock next.
+        while self._inbox and self._try_to_work():
+            pass
 
     def stop(self) -> Optional[Stop]:
         """What the agent said of a stop so far."""
-        if self._lock.acquire(False):
-            try:
-                self._work(read=True)
-            finally:
-                self._lock.release()
+        self._try_to_work(read=True)
         connection = self._connection
         if connection is None:
             return None
@@ -83,7 +80,7 @@ class Delivery:
             connection = self._connection
             if left <= 0 or (connection is not None and connection.refused and self._file is None):
                 return False
-            if self._lock.locked() or connection is None:  # by another thread, or by this one below a signal handler
+            if self._holder or connection is None:  # by another thread, or by this one below a signal handler
                 time.sleep(min(left, 0.005))
             else:
                 connection.wait(left)
@@ -117,17 +114,28 @@ class Delivery:
         """Messages that nobody has acknowledged."""
         return len(self._inbox) + (0 if self._connection is None else len(self._connection))
 
-    # --- with the lock ---
+    def _try_to_work(self, read: bool = False) -> bool:
+        """Unless somebody does so already."""
+        me, holder = object(), self._holder
+        try:
+            if holder.setdefault(0, me) is not me:
+                return False
+            self._work(read)
+            return True
+        finally:
+            try:
+                if holder[0] is me:
+                    del holder[0]
+            except KeyError:
+                pass
 
     def _is_done(self) -> bool:
-        if self._lock.acquire(False):
-            try:
-                self._work(read=True)
-            finally:
-                self._lock.release()
+        self._try_to_work(read=True)
         connection = self._connection
         return not self._inbox and (connection is None or self._file is not None
                                     or (len(connection) == 0 and not connection.refused))
+
+    # --- with the lock ---
 
     def _work(self, read: bool = False) -> None:
         if not self._found:

@@ -309,6 +309,26 @@ def test_an_exception_of_a_signal_in_the_middle_does_not_tear_a_line(listener, r
     assert numbers(listener.accept().hear(4)[1:]) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("call", [lambda reporter: reporter.report(epoch=2), Reporter.should_stop, lambda reporter: reporter.flush(0)])
+def test_an_exception_of_a_signal_at_the_lock_does_not_leave_it_locked(listener, reporter, call):
+    """KeyboardInterrupt right after the lock was taken."""
+    class Interrupted(dict):
+        def setdefault(self, *arguments):
+            holder = super().setdefault(*arguments)
+            if not interrupted:
+                interrupted.append(True)
+                raise KeyboardInterrupt
+            return holder
+
+    interrupted = []
+    reporter.report(epoch=1)
+    reporter._delivery._holder = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        call(reporter)
+    reporter.report(epoch=3)
+    assert [fields["epoch"] for _, fields in listener.accept().hear(3)[1:]] == [1, 3]
+
+
 def test_a_path_that_fits_in_no_socket_address_is_told(caplog):
     reporter = Reporter("/tmp/" + "x" * 103)
     reporter.report(epoch=1)
