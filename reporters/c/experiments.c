@@ -62,7 +62,8 @@ struct exp_reporter {
         pthread_mutex_t lock;
         struct exp_reporter *next; /* of those that live */
 
-        int off; /* this process does not report, or there is nobody to report to */
+        int off;    /* there is nobody to report to */
+        int silent; /* this process does not report, but hears of a stop */
         int named; /* the socket's path was given, so that an agent is expected there */
         int told_no_agent, told_rejected; /* on stderr, once, or never */
         char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -1033,8 +1034,8 @@ static void find_rank(struct exp_reporter *reporter, int wanted) {
         const char *ranks = environment("EXPERIMENTS_RANKS");
 
         reporter->rank = wanted > 0 ? wanted : rank_of_environment();
-        if (wanted == EXP_RANK_ZERO && reporter->rank > 0 && !(ranks && strcmp(ranks, "all") == 0))
-                reporter->off = 1;
+        reporter->silent = wanted == EXP_RANK_ZERO && reporter->rank > 0 && !(ranks && strcmp(ranks, "all") == 0);
+        reporter->told_no_agent = reporter->told_no_agent || reporter->silent; /* rank 0 says so */
 }
 
 static void find_program(struct exp_reporter *reporter, const char *program) {
@@ -1151,6 +1152,10 @@ static void leave(struct exp_reporter *reporter, int error) {
 
 /* --- reports --- */
 
+static int is_reporting(const struct exp_reporter *reporter) {
+        return !reporter->off && !reporter->silent;
+}
+
 static void put_told(struct writer *writer, const char *key, double value) {
         if (!is_told(value))
                 return;
@@ -1209,7 +1214,7 @@ int exp_report(struct exp_reporter *reporter, const struct exp_moment *moment) {
         reporter = enter(reporter, &error);
         if (!reporter)
                 return -ENOMEM;
-        if (!reporter->off)
+        if (is_reporting(reporter))
                 r = say_moment(reporter, moment);
         leave(reporter, error);
         return r;
@@ -1260,7 +1265,7 @@ int exp_parameters(struct exp_reporter *reporter, const struct exp_parameter *pa
         reporter = enter(reporter, &error);
         if (!reporter)
                 return -ENOMEM;
-        if (!reporter->off)
+        if (is_reporting(reporter))
                 r = say_parameters(reporter, parameters, n_parameters);
         leave(reporter, error);
         return r;
@@ -1288,7 +1293,7 @@ int exp_end(struct exp_reporter *reporter, int exit_status, const char *message)
         reporter = enter(reporter, &error);
         if (!reporter)
                 return -ENOMEM;
-        if (!reporter->off)
+        if (is_reporting(reporter))
                 r = say_end(reporter, exit_status, message);
         leave(reporter, error);
         return r;
@@ -1377,12 +1382,12 @@ static int wait_ms(const struct exp_reporter *reporter, int64_t now, int64_t dea
 static int flush_step(struct exp_reporter *reporter, int64_t deadline_ms, struct pollfd *ret_wait, int *ret_wait_ms) {
         int64_t now;
 
-        if (reporter->off)
+        if (!is_reporting(reporter))
                 return -ENOTCONN;
         if (ring_used(&reporter->ring) > 0)
                 send_some(reporter);
         hear(reporter);
-        if (reporter->off)
+        if (!is_reporting(reporter))
                 return -ENOTCONN;
         if (ring_used(&reporter->ring) == 0)
                 return 0;

@@ -95,7 +95,8 @@ int exp_parameters(struct exp_reporter *reporter, const struct exp_parameter *pa
 int exp_end(struct exp_reporter *reporter, int exit_status, const char *message);
 
 /* Whether somebody asks the run to stop: write a checkpoint, and end with exit status 0. One system call, and one more where
- * something could not be sent before. */
+ * something could not be sent before. On ranks that do not report, too; ranks may hear of it at different steps: let one decide
+ * for all where they depend on each other. */
 int exp_should_stop(struct exp_reporter *reporter);
 
 /* Why; NULL: nobody asks. It stays where it is while reporter lives. What exp_should_stop has heard: no system call. */

@@ -366,11 +366,22 @@ def test_flush_gives_up(drive, fake):
 @pytest.mark.parametrize("name", ["RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID", "LOCAL_RANK"])
 def test_only_rank_0_reports(drive, fake, name):
     quiet = drive(**{name: "3"})
-    assert quiet.ask("report epoch=1") == 0 and quiet.ask("should_stop") == 0 and quiet.ask("flush 100") == -107
+    assert quiet.ask("report epoch=1") == 0 and quiet.ask("parameters a=1") == 0 and quiet.ask("flush 100") == -107
     assert quiet.end() == ""
     driver = drive(**{name: "0"})
     assert driver.ask("report epoch=1") == 0
     assert "rank" not in fake.accept().hear()["hello"]
+
+
+def test_other_ranks_hear_of_a_stop(drive, fake):
+    driver = drive(RANK="3")
+    assert driver.ask("should_stop") == 0
+    connection = fake.accept()
+    assert connection.hear()["hello"]["rank"] == 3
+    connection.say({"stop": {"reason": "worse"}})
+    assert driver.ask("report epoch=1") == 0 and driver.ask("should_stop") == 1 and driver.ask("flush 100") == -107
+    assert driver.end() == ""
+    assert connection.hear_line() == b""
 
 
 @pytest.mark.parametrize("environment, command, rank", [
