@@ -1188,8 +1188,8 @@ static int is_moment(const struct exp_moment *moment) {
         for (size_t i = 0; i < moment->n_metrics; i++)
                 if (!moment->metrics[i].name || !*moment->metrics[i].name)
                         return 0;
-        return moment->n_metrics > 0 || is_told(moment->epoch) || is_told(moment->step) || is_told(moment->epochs) ||
-               moment->output || moment->checkpoint;
+        return moment->n_metrics > 0 || is_told(moment->epoch) || is_told(moment->step) ||
+               (is_told(moment->epochs) && moment->epochs > 0) || moment->output || moment->checkpoint;
 }
 
 static int say_moment(struct exp_reporter *reporter, const struct exp_moment *moment) {

@@ -40,7 +40,7 @@ def test_a_report_is_told_when_it_was_made(drive, fake):
     assert report["epoch"] == 0 and report["time"] > 1.7e9
 
 
-@pytest.mark.parametrize("command", ["report", "report time=3", "report epoch=nan", "report epoch=-1", "report .=1",
+@pytest.mark.parametrize("command", ["report", "report time=3", "report epoch=nan", "report epoch=-1", "report epochs=0", "report .=1",
                                      "report " + " ".join(f"m{i}=1" for i in range(1025)), "parameters", "parameters =1",
                                      "parameters lr=nan", "end 256"])
 def test_what_no_agent_takes_is_not_said(drive, fake, command):
