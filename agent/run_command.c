@@ -356,7 +356,10 @@ static int run_agent(const struct options *options) {
         CLEANUP(agent_freep) struct agent *agent = NULL;
         int status = agent_new(&agent, options);
 
-        return status == 0 ? agent_run(agent) : status;
+        if (status != 0)
+                return status;
+        log_never_wait(); /* the command has our standard error, too, and may wait for it; we pass on, answer and keep */
+        return agent_run(agent);
 }
 
 static int run(struct options *options) {

@@ -1,7 +1,10 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +19,7 @@ enum { MESSAGE_BYTES = 4096, LINE_BYTES_MAX = 32 * 1024 };
 static const char *program = "experiments";
 static enum log_format line_format = LOG_FORMAT_TEXT;
 static enum log_level max_level = LOG_LEVEL_INFO;
+static bool waits = true;
 
 static const char *const level_names[] = {
         [LOG_LEVEL_ERROR] = "error",
@@ -28,6 +32,23 @@ void log_setup(const char *name, enum log_format format, enum log_level level) {
         program = name;
         line_format = format;
         max_level = level;
+}
+
+void log_never_wait(void) {
+        waits = false;
+}
+
+/* A pipe that is ready takes PIPE_BUF bytes (pipe(7)). */
+static bool is_taken(struct buffer *line) {
+        struct pollfd output = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+        if (waits)
+                return true;
+        if (line->size_bytes > PIPE_BUF) {
+                line->size_bytes = PIPE_BUF;
+                line->data[PIPE_BUF - 1] = '\n';
+        }
+        return poll(&output, 1, 0) != 0;
 }
 
 /* A trainer's file name or line may hold anything: nothing of it reaches a terminal as control. */
@@ -95,7 +116,7 @@ void log_write(enum log_level level, const char *format, ...) {
                 put_text_line(&line, level, text);
         (void)buffer_append_char(&line, '\n');
         /* One write, so that lines of several processes do not mix. */
-        if (write(STDERR_FILENO, line.data, line.size_bytes) < 0)
+        if (is_taken(&line) && write(STDERR_FILENO, line.data, line.size_bytes) < 0)
                 line.size_bytes = 0; /* nobody listens, and there is nobody else to tell */
         errno = saved_errno;
 }

@@ -20,6 +20,10 @@ enum log_format {
  * Before the first call: text, up to LOG_LEVEL_INFO. program is borrowed for good. */
 void log_setup(const char *program, enum log_format format, enum log_level max_level);
 
+/* From here on a line for which standard error is not ready is left out, and none is longer than PIPE_BUF: where others
+ * write there, too, and nobody reads it or a terminal is stopped (Ctrl-S), it would be waited for. */
+void log_never_wait(void);
+
 /* Writes one line, cut at 4 KiB, with control characters escaped; errno is left as it is. */
 void log_write(enum log_level level, const char *format, ...)
         __attribute__((format(printf, 2, 3)));

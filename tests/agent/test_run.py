@@ -464,6 +464,32 @@ def test_what_is_not_read_the_command_waits_for(kind, prefix, start, terminal, w
     ours.close()
 
 
+def test_a_log_that_nobody_reads_is_not_waited_for(start, work):
+    """Standard error is full, and the agent has something to say there."""
+    reader, writer = os.pipe()
+    process = start(*script("""
+        for line in listen():
+            print(line, flush=True)
+            if line == "end":
+                break
+    """), flags=("--to", "results", "--dir", "followed"), stderr=writer)
+    assert process.stdout.readline() == b"ready\n"
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(4096))
+    os.set_blocking(writer, True)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(work / "followed" / "agent.sock"))
+        client.sendall(b'{"epoch": none}\n')
+        assert b"malformed" in client.recv(1000)
+    ask_often(work / "followed" / "agent.sock", 10)
+    assert process.communicate(b"end\n")[0] == b"end\n"
+    assert process.returncode == 0
+    os.close(reader)
+    os.close(writer)
+
+
 def test_what_we_share_with_others_is_not_set_to_nonblocking(start):
     reader, writer = os.pipe()
     process = start(*script("print('ready'); input()"), flags=("--to", "results"), stdout=writer)
