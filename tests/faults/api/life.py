@@ -57,12 +57,12 @@ def draw_fault(chance, kind, job):
 class Life:
     """As long as it is open, an agent runs."""
 
-    def __init__(self, seed, directory, cluster, namespace, token):
+    def __init__(self, seed, directory, cluster, namespace, make_token):
         self.seed, self.chance = seed, random.Random(seed)
         self.directory = directory / f"seed-{seed}"
         self.directory.mkdir()
         self.job = f"seed-{seed}"
-        self.cluster, self.namespace, self.token = cluster, namespace, token
+        self.cluster, self.namespace, self.make_token = cluster, namespace, make_token
         self.lines = Lines(seed)
         self.unfinished = ""
         self.log_of_the_dead = 0  # what agents before this one said
@@ -77,19 +77,20 @@ class Life:
     # --- what is there before ---
 
     def prepare(self, api):
-        """A Job, of an Experiment or not, and a pod whose trainer will be found to have ended well, or
-        no such luck."""
+        """A Job, of an Experiment or not, and its pod. The agent is told which one that is, and will find that
+        its trainer has ended well, or no such luck."""
         if self.chance.random() < 0.5:
             self.owner = objects.create(api, objects.experiment(self.namespace, f"of-{self.job}"))
             self.more["job_parameters"] = {"lr": 0.125}
         job = objects.create(api, objects.job(self.namespace, self.job, of=self.owner, parameters={"lr": 0.125}))
         self.owner = self.owner or job
         self.more["attempt"] = {"jobUID": job["metadata"]["uid"], "number": 1}
-        if self.chance.random() < 0.5:
-            self.prepare_pod(api, job)
-
-    def prepare_pod(self, api, job):
         pod = objects.create(api, objects.pod(self.namespace, f"{self.job}-abcde", of=job))
+        self.token = self.make_token(pod)
+        if self.chance.random() < 0.5:
+            self.tell_pod(api, pod)
+
+    def tell_pod(self, api, pod):
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
         ended = {"name": "train", "image": "train", "imageID": "train", "ready": False, "restartCount": 0,
                  "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}

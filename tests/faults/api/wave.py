@@ -17,15 +17,16 @@ class Wave:
         self.chance = random.Random(f"wave {first}")
         self.cluster, self.api = cluster, cluster.api()
         self.namespace = objects.create_namespace(self.api, f"wave-{first}-{os.getpid()}")
-        token = self.make_token()
-        self.lives = [Life(seed, directory, cluster, self.namespace, token) for seed in range(first, first + n)]
+        self.lives = [Life(seed, directory, cluster, self.namespace, self.make_token) for seed in range(first, first + n)]
         self.done, self.changed = 0, threading.Condition()
         self.wrong = {}
 
-    def make_token(self):
+    def make_token(self, pod):
+        """As the kubelet mounts it into that pod."""
+        bound = {"apiVersion": "v1", "kind": "Pod", "name": pod["metadata"]["name"], "uid": pod["metadata"]["uid"]}
         reply = self.api.post(objects.path("ServiceAccount", self.namespace, objects.AGENT, "v1", "token"),
                               {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-                               "spec": {"expirationSeconds": 86400}})
+                               "spec": {"expirationSeconds": 86400, "boundObjectRef": bound}})
         assert reply.status == 201, reply
         token = reply.body["status"]["token"]
         asked = self.cluster.api(token)
