@@ -248,7 +248,8 @@ static bool is_of_another_version(struct message *message) {
         return true;
 }
 
-bool decoder_finish(struct decoder *decoder) {
+/* All fields were set. Is the message whole? */
+static bool finish(struct decoder *decoder) {
         struct message *message = decoder->message;
 
         if (is_of_another_version(message))
@@ -307,5 +308,5 @@ int decoder_take(struct decoder *decoder, enum encoding encoding, struct slice b
         int r = encoding == ENCODING_JSON ? json_message_take(decoder, bytes, ret_message, ret_fault)
                                           : protobuf_message_take(decoder, bytes, ret_message, ret_fault);
 
-        return r < 0 ? r : decoder_finish(decoder) ? DECODING_DONE : DECODING_REJECTED;
+        return r < 0 ? r : finish(decoder) ? DECODING_DONE : DECODING_REJECTED;
 }

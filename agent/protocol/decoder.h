@@ -43,8 +43,6 @@ bool decoder_add_metric(struct decoder *decoder, struct slice name, double value
 bool decoder_add_parameter(struct decoder *decoder, const struct parameter *parameter);
 /* field: as people know it ("report.epoch"). Returns false. */
 bool decoder_reject(struct decoder *decoder, const char *code, const char *field, const char *expected);
-/* All fields were set. Is the message whole? */
-bool decoder_finish(struct decoder *decoder);
 
 /* One for each encoding: 0, or -ENOMEM; what is wrong has the message rejected. */
 int json_message_take(struct decoder *decoder, struct slice line, struct message *message, struct fault *fault);
